@@ -1,0 +1,30 @@
+// The door: strided arrays of the caller (NCHW and OIHW as PyTorch and ONNX have them, any strides,
+// any numeric type below) to and from the storage rule of core/tensor.h.
+#pragma once
+
+#include <cstdint>
+
+#include "core/tensor.h"
+
+namespace fastcnn {
+
+enum class ArrayType : std::uint8_t { float32, float64, uint8, int32, int64 };
+
+// A caller's array: shape as logical extents, strides in bytes, may be negative or 0.
+struct StridedArray {
+  const void* data = nullptr;
+  ArrayType type = ArrayType::float32;
+  Shape shape;
+  std::array<std::int64_t, Shape::max_rank> strides{};
+};
+
+// Converts by value (uint8 200 becomes 200.0f). Throws ShapeError when the shapes differ.
+void copy_in(const StridedArray& source, View destination);
+
+// Writes row-major logical order (NCHW) of the same element type to `destination`.
+void copy_out(ConstView source, void* destination);
+
+// Byte strides under which the logical axes of a stored tensor are read.
+std::array<std::int64_t, Shape::max_rank> storage_strides(const Spec& spec);
+
+}  // namespace fastcnn

@@ -1,0 +1,59 @@
+// The library's own threads. Work is cut into tasks by shape, never by the number of threads; which
+// thread runs a task has no influence on its result, so results are the same bits for any count.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <type_traits>
+
+namespace fastcnn {
+
+// Non-owning reference to a callable body(task, worker).
+class TaskRef {
+ public:
+  template <class F>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, TaskRef>)
+  TaskRef(F&& f)  // NOLINT: implicit on purpose
+      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(f)))),
+        call_([](void* object, std::int64_t task, int worker) {
+          (*static_cast<std::remove_reference_t<F>*>(object))(task, worker);
+        }) {}
+  void operator()(std::int64_t task, int worker) const { call_(object_, task, worker); }
+
+ private:
+  void* object_;
+  void (*call_)(void*, std::int64_t, int);
+};
+
+struct ThreadCount {
+  int threads = 1;
+  std::string reason;  // "affinity: 2 CPUs", "cgroup quota: 1.5 CPUs", "FASTCNN_NUM_THREADS"
+};
+
+// min(affinity, cgroup quota), or FASTCNN_NUM_THREADS when that is a positive number.
+ThreadCount default_num_threads();
+
+ThreadCount num_threads();
+void set_num_threads(int threads);  // throws ValueError below 1 or above 1024
+
+// Runs body(task, worker) for task in [0, tasks). worker is in [0, num_threads().threads) and no two
+// tasks run at once with the same worker: index per-thread scratch by it. Stays on the caller's
+// thread when tasks * ops_per_task (floating-point operations, or bytes moved) is too little to pay
+// for waking others, when called from inside a task, or when another thread holds the pool.
+// An exception thrown by a task is rethrown here, after all started tasks have ended.
+void parallel_for(std::int64_t tasks, std::int64_t ops_per_task, TaskRef body);
+
+// Flushes denormals to zero on this thread for its lifetime, then restores the previous state.
+class FlushDenormals {
+ public:
+  FlushDenormals();
+  ~FlushDenormals();
+  FlushDenormals(const FlushDenormals&) = delete;
+  FlushDenormals& operator=(const FlushDenormals&) = delete;
+
+ private:
+  std::uint64_t saved_;
+};
+
+}  // namespace fastcnn

@@ -1,0 +1,60 @@
+// The one matrix multiplication of the library: c = f(alpha op(a) op(b) + beta c + bias), row-major.
+// A provider is one file, gemm_<provider>.cpp; nothing else calls a BLAS.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cpu/activation.h"
+
+namespace fastcnn {
+
+// Applied to c after the product, while the block is in cache.
+template <class T>
+struct Epilogue {
+  const T* bias = nullptr;  // n elements, added to every row of c; null for none
+  Activation activation;
+};
+
+template <class T>
+struct Gemm {
+  bool trans_a = false;  // a is stored k x m
+  bool trans_b = false;  // b is stored n x k
+  std::int64_t m = 0;
+  std::int64_t n = 0;
+  std::int64_t k = 0;  // 0: c = f(beta c + bias)
+  T alpha = 1;
+  const T* a = nullptr;
+  std::int64_t lda = 0;
+  const T* b = nullptr;
+  std::int64_t ldb = 0;
+  T beta = 0;  // 0: c is written without being read
+  T* c = nullptr;
+  std::int64_t ldc = 0;
+  Epilogue<T> epilogue{};
+};
+
+// On this thread.
+template <class T>
+void gemm(const Gemm<T>& problem);
+
+// Cut into blocks of c by shape alone and spread over the pool; k is never cut.
+template <class T>
+void parallel_gemm(const Gemm<T>& problem);
+
+enum class GemmProvider { native, openblas, mkl, accelerate };
+
+std::string_view name_of(GemmProvider provider);
+std::vector<GemmProvider> available_gemm_providers();
+
+// FASTCNN_GEMM at the first call (throws ValueError, UnsupportedError as active_isa does), else the
+// measured default for the ISA; set_gemm_provider changes it for the process.
+GemmProvider gemm_provider();
+void set_gemm_provider(GemmProvider provider);
+
+// What the linked BLAS says of itself ("OpenBLAS 0.3.34 ... SkylakeX"); empty for native.
+std::string gemm_provider_details(GemmProvider provider);
+
+}  // namespace fastcnn

@@ -1,0 +1,41 @@
+// A SIMD vector by the compiler's vector extensions. `Tag` is the ISA's own type: it makes every
+// template instantiated over Vec a symbol of that ISA alone, so nothing compiled for a newer CPU can
+// be picked by the linker for an older one. For that reason: in cpu/generic/ everything is a template
+// over Vec, and only C headers are included.
+#pragma once
+
+#include <stdint.h>
+
+namespace fastcnn::generic {
+
+template <class Scalar, int Bytes, class Tag>
+struct Vec {
+  using T = Scalar;
+  static constexpr int size = Bytes / static_cast<int>(sizeof(T));
+  typedef T Raw __attribute__((vector_size(Bytes)));
+  typedef T Unaligned __attribute__((vector_size(Bytes), aligned(sizeof(T)), may_alias));
+
+  Raw raw;
+
+  static Vec load(const T* p) { return {*reinterpret_cast<const Unaligned*>(p)}; }
+  void store(T* p) const { *reinterpret_cast<Unaligned*>(p) = raw; }
+  static Vec broadcast(T x) { return {Raw{} + x}; }
+  // The first `count` < size elements; the rest are 0.
+  static Vec load_partial(const T* p, int64_t count) {
+    Vec v{};
+    for (int64_t i = 0; i < count; ++i) v.raw[i] = p[i];
+    return v;
+  }
+  void store_partial(T* p, int64_t count) const {
+    for (int64_t i = 0; i < count; ++i) p[i] = raw[i];
+  }
+
+  friend Vec operator+(Vec a, Vec b) { return {a.raw + b.raw}; }
+  friend Vec operator-(Vec a, Vec b) { return {a.raw - b.raw}; }
+  friend Vec operator*(Vec a, Vec b) { return {a.raw * b.raw}; }
+  friend Vec operator/(Vec a, Vec b) { return {a.raw / b.raw}; }
+  // a where a > b, else b: NaN in a gives b.
+  friend Vec max(Vec a, Vec b) { return {a.raw > b.raw ? a.raw : b.raw}; }
+};
+
+}  // namespace fastcnn::generic

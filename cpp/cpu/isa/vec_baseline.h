@@ -1,0 +1,12 @@
+#pragma once
+
+#include "cpu/generic/vec.h"
+
+namespace fastcnn::baseline {
+
+struct Tag {};
+
+template <class T>
+using Vec = generic::Vec<T, 16, Tag>;
+
+}  // namespace fastcnn::baseline

@@ -1,0 +1,25 @@
+// The table of kernels: plain function pointers with raw arguments, filled once per ISA by the spine
+// cpu/isa/<isa>.cpp from the templates in cpu/generic/. C headers only: ISA files include this.
+// A kernel runs on one thread over the part it is given; ops cut the work.
+#pragma once
+
+#include <stdint.h>
+
+#include "cpu/activation.h"
+
+namespace fastcnn {
+
+template <class T>
+struct Kernels {
+  // Elementwise, n elements; in place allowed.
+  void (*activation)(Activation f, const T* x, T* y, int64_t n);
+  // dx = dy f'(x), from x for square and from y for all others; the other may be null. dx may be dy.
+  void (*activation_gradient)(Activation f, const T* x, const T* y, const T* dy, T* dx, int64_t n);
+  void (*add)(const T* a, const T* b, T* y, int64_t n);
+};
+
+// The table of active_isa().
+template <class T>
+const Kernels<T>& kernels();
+
+}  // namespace fastcnn

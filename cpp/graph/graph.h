@@ -1,0 +1,79 @@
+// A model as data: a DAG of ops in topological order, made by tracing for given input shapes.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/parameter.h"
+#include "ops/op.h"
+
+namespace fastcnn {
+
+using ValueId = int;
+inline constexpr ValueId no_value = -1;  // an absent optional input, such as a bias
+
+struct Value {
+  enum class Kind { input, parameter, node };
+  Kind kind;
+  int index;  // into inputs(), parameters() or nodes()
+  Spec spec;
+};
+
+struct GraphInput {
+  ValueId value;
+  std::string name;
+  bool requires_grad;  // whether the caller asks for its gradient
+};
+
+struct GraphParameter {
+  ValueId value;
+  std::string name;
+  ParameterPtr parameter;
+};
+
+struct Node {
+  OpPtr op;
+  std::vector<ValueId> inputs;  // no_value where an optional input is absent
+  ValueId output;
+  std::string name;  // the layer's path in the model: "features.conv2"
+};
+
+struct GraphOutput {
+  ValueId value;
+  bool seeded;
+};
+
+class Graph {
+ public:
+  ValueId input(Spec spec, std::string name, bool requires_grad = false);
+  // The same parameter given twice is one value.
+  ValueId parameter(ParameterPtr parameter, std::string name);
+  // Infers the output. An error of the op comes out with the layer's name, its description, the
+  // offending input's producer and the shapes in front:
+  // "conv2 (Conv2d 96→256, groups=2): input has 64 channels, expected 96, from pool1; x=(8, 64, 27, 27)".
+  ValueId add(OpPtr op, std::vector<ValueId> inputs, std::string name);
+  // `seeded`: backward starts from a gradient that the caller gives for this output. An output that
+  // is only looked at (logits beside their loss) is not seeded. Only floating-point values can be.
+  void output(ValueId value, bool seeded = true);
+
+  const std::vector<Value>& values() const { return values_; }
+  const std::vector<GraphInput>& inputs() const { return inputs_; }
+  const std::vector<GraphParameter>& parameters() const { return parameters_; }
+  const std::vector<Node>& nodes() const { return nodes_; }
+  const std::vector<GraphOutput>& outputs() const { return outputs_; }
+
+  const Spec& spec(ValueId value) const;  // rank-0 spec for no_value
+  std::vector<Spec> input_specs(const Node& node) const;
+  std::string producer(ValueId value) const;  // "pool1", "input x", "parameter conv1.weight"
+
+ private:
+  std::vector<Value> values_;
+  std::vector<GraphInput> inputs_;
+  std::vector<GraphParameter> parameters_;
+  std::vector<Node> nodes_;
+  std::vector<GraphOutput> outputs_;
+};
+
+}  // namespace fastcnn

@@ -1,0 +1,40 @@
+// Hyper-parameters of an op by name, as the bindings and files give them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace fastcnn {
+
+using Attribute = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>>;
+
+// Reads each attribute at most once and then refuses the ones nobody asked for.
+class Attributes {
+ public:
+  Attributes(std::string_view op, std::map<std::string, Attribute, std::less<>> values);
+
+  // Throw ValueError naming op and attribute when the type is another.
+  bool flag(std::string_view name, bool fallback);
+  std::int64_t integer(std::string_view name, std::int64_t fallback);
+  double real(std::string_view name, double fallback);
+  std::string text(std::string_view name, std::string_view fallback);
+  // (height, width) from a pair or one number for both. Throws ValueError below `least`.
+  std::array<std::int64_t, 2> pair(std::string_view name, std::int64_t fallback, std::int64_t least);
+
+  bool has(std::string_view name) const;
+  // Throws ValueError naming the attributes that were never read.
+  void finish() const;
+
+ private:
+  const Attribute* take(std::string_view name);
+
+  std::string op_;
+  std::map<std::string, Attribute, std::less<>> values_;
+};
+
+}  // namespace fastcnn

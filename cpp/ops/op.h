@@ -1,0 +1,113 @@
+// What every op is. An op is immutable and stateless: it holds hyper-parameters, knows shapes, and
+// computes forward and backward on views that the plan placed. One op = <op>.h, <op>.cpp (shapes,
+// checks), <op>_cpu.cpp (forward beside backward); registry.cpp lists them all.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/random.h"
+#include "core/tensor.h"
+
+namespace fastcnn {
+
+enum class Direction { forward, backward };
+
+using Specs = std::span<const Spec>;
+
+// What backward reads of the forward pass, beyond dy. The plan keeps these alive and nothing else.
+struct Needs {
+  std::uint32_t x = 0;         // bit i: input i
+  bool y = false;              // the output
+  std::size_t saved_bytes = 0; // what forward writes to `saved` for backward
+};
+
+// Bytes of uninitialised working memory during one call.
+struct ScratchSize {
+  std::size_t shared = 0;
+  std::size_t per_thread = 0;
+};
+
+// Working memory of one call; both parts 64-byte aligned.
+class Scratch {
+ public:
+  Scratch() = default;
+  Scratch(std::byte* shared, std::byte* per_thread, std::size_t stride)
+      : shared_(shared), per_thread_(per_thread), stride_(stride) {}
+  template <class T>
+  T* shared() const {
+    return reinterpret_cast<T*>(shared_);
+  }
+  // `worker` as parallel_for hands it out.
+  template <class T>
+  T* of_worker(int worker) const {
+    return reinterpret_cast<T*>(per_thread_ + static_cast<std::size_t>(worker) * stride_);
+  }
+
+ private:
+  std::byte* shared_ = nullptr;
+  std::byte* per_thread_ = nullptr;
+  std::size_t stride_ = 0;
+};
+
+// What is the same for every op of one run.
+struct RunContext {
+  bool training = false;
+  RandomState random;
+};
+
+struct ForwardArgs {
+  std::span<const ConstView> x;  // an absent optional input has no data
+  View y;
+  void* saved = nullptr;  // Needs::saved_bytes, or null at inference
+  Scratch scratch;
+  const RunContext* run = nullptr;
+};
+
+struct BackwardArgs {
+  std::span<const ConstView> x;  // data only where Needs::x asks (parameters always)
+  ConstView y;                   // data only where Needs::y asks
+  const void* saved = nullptr;
+  View dy;                   // may be overwritten
+  std::span<const View> dx;  // no data: not wanted. Otherwise written in full, never added to.
+  Scratch scratch;
+  const RunContext* run = nullptr;
+};
+
+class Op {
+ public:
+  virtual ~Op() = default;
+
+  virtual std::string_view kind() const = 0;  // the registry's name: "conv2d"
+  // For people, in errors and tables: "Conv2d 96→256, groups=2".
+  virtual std::string describe(Specs x) const = 0;
+
+  // Output of these inputs. An absent optional input has a spec of rank 0 and no place in Needs.
+  // Throws ShapeError, DTypeError, ValueError saying "input has 64 channels, expected 96"; whoever
+  // knows the layer's name puts it in front.
+  virtual Spec infer(Specs x) const = 0;
+
+  virtual bool differentiable(int input) const { return input >= 0; }
+  virtual Needs backward_needs(Specs x) const = 0;
+  virtual ScratchSize scratch(Specs, Direction) const { return {}; }
+
+  // y may take the memory of x[0]; dx[0] may take the memory of dy.
+  virtual bool forward_in_place() const { return false; }
+  virtual bool backward_in_place() const { return false; }
+
+  // Multiply-adds of one forward pass, as papers count them; 0 where there are none to speak of.
+  virtual std::int64_t macs(Specs) const { return 0; }
+  // The algorithm chosen for these shapes, and why not those before it; empty where there is one way.
+  virtual std::string algorithm(Specs) const { return {}; }
+
+  virtual void forward(const ForwardArgs& args) const = 0;
+  virtual void backward(const BackwardArgs& args) const = 0;
+};
+
+using OpPtr = std::shared_ptr<const Op>;
+
+}  // namespace fastcnn

@@ -1,0 +1,30 @@
+// Stochastic gradient descent with momentum as PyTorch writes it:
+//   g' = g + weight_decay w;  v = momentum v + g';  w -= lr (nesterov ? g' + momentum v : v).
+// One pass over memory per parameter, in parallel.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "graph/parameter.h"
+
+namespace fastcnn {
+
+struct SgdSettings {
+  double lr = 0.01;
+  double momentum = 0.0;
+  double weight_decay = 0.0;
+  bool nesterov = false;
+};
+
+// One parameter with its velocity (a tensor like value; empty while momentum was never used).
+struct SgdSlot {
+  ParameterPtr parameter;
+  Tensor velocity;
+  int group = 0;
+};
+
+// Updates every slot whose parameter has a gradient, with the settings of its group.
+void sgd_step(std::span<SgdSlot> slots, std::span<const SgdSettings> groups);
+
+}  // namespace fastcnn
