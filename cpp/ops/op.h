@@ -95,9 +95,9 @@ class Op {
   virtual Needs backward_needs(Specs x) const = 0;
   virtual ScratchSize scratch(Specs, Direction) const { return {}; }
 
-  // y may take the memory of x[0]; dx[0] may take the memory of dy.
-  virtual bool forward_in_place() const { return false; }
-  virtual bool backward_in_place() const { return false; }
+  // For inputs of these specs: y may take the memory of x[0]; dx[0] may take the memory of dy.
+  virtual bool forward_in_place(Specs) const { return false; }
+  virtual bool backward_in_place(Specs) const { return false; }
 
   // Multiply-adds of one forward pass, as papers count them; 0 where there are none to speak of.
   virtual std::int64_t macs(Specs) const { return 0; }
