@@ -1,0 +1,149 @@
+#include "cpu/gemm.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+
+#include "core/error.h"
+#include "core/thread_pool.h"
+#include "cpu/gemm_providers.h"
+
+namespace fastcnn {
+namespace {
+
+constexpr GemmProvider all_providers[] = {GemmProvider::native, GemmProvider::openblas, GemmProvider::mkl,
+                                          GemmProvider::accelerate};
+
+bool is_built(GemmProvider provider) {
+  switch (provider) {
+#ifdef FASTCNN_BLAS_OPENBLAS
+    case GemmProvider::openblas: return true;
+#endif
+#ifdef FASTCNN_BLAS_MKL
+    case GemmProvider::mkl: return true;
+#endif
+#ifdef FASTCNN_BLAS_ACCELERATE
+    case GemmProvider::accelerate: return true;
+#endif
+    default: return false;
+  }
+}
+
+std::string names_of_available() {
+  std::string names;
+  for (GemmProvider provider : available_gemm_providers()) {
+    names.append(names.empty() ? "" : ", ").append(name_of(provider));
+  }
+  return names;
+}
+
+void require_built(GemmProvider provider, const std::string& who) {
+  if (is_built(provider)) return;
+  throw UnsupportedError(who + ": this build doesn't hold that provider; available here: " +
+                         names_of_available());
+}
+
+GemmProvider choose() {
+  const char* wanted = std::getenv("FASTCNN_GEMM");
+  if (wanted == nullptr || *wanted == '\0') return available_gemm_providers().back();
+  const std::string who = "FASTCNN_GEMM=" + std::string(wanted);
+  for (GemmProvider provider : all_providers) {
+    if (name_of(provider) != wanted) continue;
+    require_built(provider, who);
+    return provider;
+  }
+  throw ValueError(who + ": unknown GEMM provider; available here: " + names_of_available());
+}
+
+std::atomic<GemmProvider>& current_provider() {
+  static std::atomic<GemmProvider> provider{choose()};
+  return provider;
+}
+
+// Extents of the blocks of c that parallel_gemm makes: a function of the shape alone.
+struct Cut {
+  std::int64_t rows;
+  std::int64_t cols;
+};
+
+// Halves the longer side until there are enough blocks for many cores, or a further cut would make
+// packing a and b for each block dear against its arithmetic.
+Cut cut(std::int64_t m, std::int64_t n, std::int64_t k) {
+  constexpr std::int64_t enough_blocks = 64;
+  constexpr std::int64_t min_side = 128;
+  constexpr std::int64_t min_ops = 1 << 19;
+  const auto ceil_div = [](std::int64_t x, std::int64_t y) { return (x + y - 1) / y; };
+  const auto half = [&](std::int64_t side) { return ceil_div(ceil_div(side, 2), 16) * 16; };
+  Cut block{m, n};
+  while (ceil_div(m, block.rows) * ceil_div(n, block.cols) < enough_blocks) {
+    std::int64_t& side = block.rows >= block.cols ? block.rows : block.cols;
+    const std::int64_t ops = (2 * block.rows + 4) * block.cols * k;  // with what it costs to read b
+    if (side < 2 * min_side || ops < 2 * min_ops) break;
+    side = half(side);
+  }
+  return block;
+}
+
+}  // namespace
+
+std::string_view name_of(GemmProvider provider) {
+  switch (provider) {
+    case GemmProvider::native: return "native";
+    case GemmProvider::openblas: return "openblas";
+    case GemmProvider::mkl: return "mkl";
+    case GemmProvider::accelerate: return "accelerate";
+  }
+  return "?";
+}
+
+std::vector<GemmProvider> available_gemm_providers() {
+  std::vector<GemmProvider> providers;
+  for (GemmProvider provider : all_providers) {
+    if (is_built(provider)) providers.push_back(provider);
+  }
+  return providers;
+}
+
+GemmProvider gemm_provider() { return current_provider().load(std::memory_order_relaxed); }
+
+void set_gemm_provider(GemmProvider provider) {
+  require_built(provider, std::string(name_of(provider)));
+  current_provider().store(provider, std::memory_order_relaxed);
+}
+
+std::string gemm_provider_details(GemmProvider provider) {
+  require_built(provider, std::string(name_of(provider)));
+  return provider == GemmProvider::native ? std::string() : blas_details();
+}
+
+template <class T>
+void gemm(const Gemm<T>& problem) {
+  gemm_blas(problem);
+}
+
+template <class T>
+void parallel_gemm(const Gemm<T>& g) {
+  if (g.m == 0 || g.n == 0) return;
+  const Cut block = cut(g.m, g.n, g.k);
+  const std::int64_t row_blocks = (g.m + block.rows - 1) / block.rows;
+  const std::int64_t col_blocks = (g.n + block.cols - 1) / block.cols;
+  parallel_for(row_blocks * col_blocks, 2 * block.rows * block.cols * g.k, [&](std::int64_t task, int) {
+    const std::int64_t row = task % row_blocks * block.rows;
+    const std::int64_t col = task / row_blocks * block.cols;
+    Gemm<T> part = g;
+    part.m = std::min(block.rows, g.m - row);
+    part.n = std::min(block.cols, g.n - col);
+    part.a += g.trans_a ? row : row * g.lda;
+    part.b += g.trans_b ? col * g.ldb : col;
+    part.c += row * g.ldc + col;
+    if (part.epilogue.bias != nullptr) part.epilogue.bias += col;
+    gemm(part);
+  });
+}
+
+template void gemm(const Gemm<float>& problem);
+template void gemm(const Gemm<double>& problem);
+template void parallel_gemm(const Gemm<float>& problem);
+template void parallel_gemm(const Gemm<double>& problem);
+
+}  // namespace fastcnn
