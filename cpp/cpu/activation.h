@@ -20,6 +20,8 @@ struct Activation {
 
   // Whether f'(x) can be computed from y = f(x) alone, so that x need not be kept.
   bool gradient_from_output() const { return kind != Kind::square; }
+  // Whether f' is the same everywhere, so that neither x nor y is needed.
+  bool gradient_is_constant() const { return kind == Kind::identity || kind == Kind::linear; }
 };
 
 }  // namespace fastcnn

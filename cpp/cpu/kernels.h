@@ -13,9 +13,12 @@ template <class T>
 struct Kernels {
   // Elementwise, n elements; in place allowed.
   void (*activation)(Activation f, const T* x, T* y, int64_t n);
-  // dx = dy f'(x), from x for square and from y for all others; the other may be null. dx may be dy.
+  // dx = dy f'(x), from x for square and from y for all others; what is not needed may be null. dx may
+  // be dy.
   void (*activation_gradient)(Activation f, const T* x, const T* y, const T* dy, T* dx, int64_t n);
   void (*add)(const T* a, const T* b, T* y, int64_t n);
+  // sums[j] = sum over i of x[i * ldx + j], rows in order.
+  void (*column_sums)(const T* x, int64_t rows, int64_t cols, int64_t ldx, T* sums);
 };
 
 // The table of active_isa().

@@ -1,6 +1,7 @@
 // Gathers the kernels of this folder into one table for an ISA.
 #pragma once
 
+#include "cpu/generic/column_sums.h"
 #include "cpu/generic/elementwise.h"
 #include "cpu/kernels.h"
 
@@ -9,7 +10,10 @@ namespace fastcnn::generic {
 template <class V>
 constexpr Kernels<typename V::T> make_kernels() {
   return {
+      .activation = activation<V>,
+      .activation_gradient = activation_gradient<V>,
       .add = add<V>,
+      .column_sums = column_sums<V>,
   };
 }
 

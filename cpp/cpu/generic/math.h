@@ -1,0 +1,110 @@
+// Exponential functions over Vec, exact to about 2 units in the last place, for the whole range:
+// overflow gives inf, underflow goes through the denormals to 0, NaN stays NaN.
+#pragma once
+
+#include <stdint.h>
+
+#include "cpu/generic/vec.h"
+
+namespace fastcnn::generic {
+
+// What float and double differ in. The polynomial is the Taylor series of e^r: with |r| <= ln(2) / 2 the
+// first term left out is below a tenth of the last place.
+template <class T>
+struct ExpFormat;
+template <>
+struct ExpFormat<float> {
+  using Bits = uint32_t;
+  static constexpr int mantissa = 23, bias = 127, degree = 7;
+  static constexpr float ln2_high = 0x1.62e4p-1f, ln2_low = 0x1.7f7d1cp-20f;  // n * ln2_high is exact
+  static constexpr float highest = 89.0f, lowest = -104.0f;                   // inf above, 0 below
+  static constexpr float tanh_is_one = 9.5f;
+};
+template <>
+struct ExpFormat<double> {
+  using Bits = uint64_t;
+  static constexpr int mantissa = 52, bias = 1023, degree = 13;
+  static constexpr double ln2_high = 0x1.62e42feep-1, ln2_low = 0x1.a39ef35793c76p-33;
+  static constexpr double highest = 710.0, lowest = -746.0;
+  static constexpr double tanh_is_one = 20.0;
+};
+
+inline constexpr double inverse_factorial[] = {
+    1.0,           1.0,           1.0 / 2,        1.0 / 6,         1.0 / 24,        1.0 / 120,       1.0 / 720,
+    1.0 / 5040,    1.0 / 40320,   1.0 / 362880,   1.0 / 3628800,   1.0 / 39916800,  1.0 / 479001600,
+    1.0 / 6227020800.0};
+
+template <class V>
+struct ExpParts {
+  using Format = ExpFormat<typename V::T>;
+  typedef typename Format::Bits Bits __attribute__((vector_size(V::size * sizeof(typename V::T))));
+
+  V q;     // e^x = 2^n (1 + q)
+  Bits n;  // plus 2 (bias + 1), so that it is never negative
+};
+
+// n = round(x / ln 2) and q = e^(x - n ln 2) - 1, for x within [lowest, highest].
+template <class V>
+inline ExpParts<V> exp_parts(V x) {
+  using T = typename V::T;
+  using Parts = ExpParts<V>;
+  using Format = typename Parts::Format;
+  using Bits = typename Parts::Bits;
+  // Adding 1.5 * 2^mantissa leaves the rounded integer in the lowest bits.
+  constexpr T magic = static_cast<T>(3ull << (Format::mantissa - 1));
+  const V shifted = x * V::broadcast(static_cast<T>(0x1.71547652b82fep0)) + V::broadcast(magic);
+  const V n = shifted - V::broadcast(magic);
+  const V r = (x - n * V::broadcast(Format::ln2_high)) - n * V::broadcast(Format::ln2_low);
+  V p = V::broadcast(static_cast<T>(inverse_factorial[Format::degree]));
+#pragma GCC unroll 16
+  for (int i = Format::degree - 1; i >= 2; --i) p = p * r + V::broadcast(static_cast<T>(inverse_factorial[i]));
+  const Bits magic_bits = __builtin_bit_cast(Bits, V::broadcast(magic).raw);
+  const Bits bits = __builtin_bit_cast(Bits, shifted.raw) - magic_bits + 2 * (Format::bias + 1);
+  return {r + (r * r) * p, bits};
+}
+
+// 2^(exponent - bias) for exponents of normal numbers.
+template <class V>
+inline V power_of_two(typename ExpParts<V>::Bits exponent) {
+  return {__builtin_bit_cast(typename V::Raw, exponent << ExpParts<V>::Format::mantissa)};
+}
+
+template <class V>
+inline V exp(V x) {
+  using Parts = ExpParts<V>;
+  using Format = typename Parts::Format;
+  const V highest = V::broadcast(Format::highest);
+  const V lowest = V::broadcast(Format::lowest);
+  x.raw = x.raw > highest.raw ? highest.raw : x.raw;
+  x.raw = x.raw < lowest.raw ? lowest.raw : x.raw;
+  const Parts parts = exp_parts(x);
+  // 2^n as a product of two, because n reaches past the exponents of normal numbers.
+  const typename Parts::Bits half = parts.n >> 1;
+  const V scaled = (V::broadcast(1) + parts.q) * power_of_two<V>(half - 1);
+  return scaled * power_of_two<V>(parts.n - half - 1);
+}
+
+template <class V>
+inline V sigmoid(V x) {
+  return V::broadcast(1) / (V::broadcast(1) + exp(V::broadcast(0) - x));
+}
+
+// tanh |x| = e / (e + 2) with e = e^(2|x|) - 1 = 2^n q + (2^n - 1): nothing cancels near 0.
+template <class V>
+inline V tanh(V x) {
+  using Parts = ExpParts<V>;
+  using Format = typename Parts::Format;
+  using Bits = typename Parts::Bits;
+  const Bits sign_mask = Bits{} + (typename Format::Bits{1} << (sizeof(typename V::T) * 8 - 1));
+  const Bits bits = __builtin_bit_cast(Bits, x.raw);
+  V magnitude{__builtin_bit_cast(typename V::Raw, bits & ~sign_mask)};
+  const V limit = V::broadcast(Format::tanh_is_one);
+  magnitude.raw = magnitude.raw > limit.raw ? limit.raw : magnitude.raw;
+  const Parts parts = exp_parts(magnitude + magnitude);
+  const V scale = power_of_two<V>(parts.n - (Format::bias + 2));
+  const V e = scale * parts.q + (scale - V::broadcast(1));
+  const V y = e / (e + V::broadcast(2));
+  return {__builtin_bit_cast(typename V::Raw, __builtin_bit_cast(Bits, y.raw) | (bits & sign_mask))};
+}
+
+}  // namespace fastcnn::generic
