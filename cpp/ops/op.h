@@ -12,6 +12,7 @@
 
 #include "core/random.h"
 #include "core/tensor.h"
+#include "cpu/activation.h"
 
 namespace fastcnn {
 
@@ -103,6 +104,10 @@ class Op {
   virtual std::int64_t macs(Specs) const { return 0; }
   // The algorithm chosen for these shapes, and why not those before it; empty where there is one way.
   virtual std::string algorithm(Specs) const { return {}; }
+
+  // The same op with f applied to its output on the way out; null where it can't (there is one already).
+  // Backward then takes f' from y, so in training only an f with gradient_from_output() may be fused.
+  virtual std::shared_ptr<const Op> fused_with(const Activation&) const { return nullptr; }
 
   virtual void forward(const ForwardArgs& args) const = 0;
   virtual void backward(const BackwardArgs& args) const = 0;
