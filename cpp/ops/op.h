@@ -100,6 +100,9 @@ class Op {
   virtual bool forward_in_place(Specs) const { return false; }
   virtual bool backward_in_place(Specs) const { return false; }
 
+  // This op followed by `f` as one op; null where that can't be, or where it ends in an activation already.
+  virtual std::shared_ptr<const Op> fused_with([[maybe_unused]] const Activation& f) const { return nullptr; }
+
   // Multiply-adds of one forward pass, as papers count them; 0 where there are none to speak of.
   virtual std::int64_t macs(Specs) const { return 0; }
   // The algorithm chosen for these shapes, and why not those before it; empty where there is one way.

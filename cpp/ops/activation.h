@@ -1,0 +1,39 @@
+// y = f(x), element by element: the neurons of cpu/activation.h as a layer of their own.
+#pragma once
+
+#include "ops/attributes.h"
+#include "ops/op.h"
+
+namespace fastcnn {
+
+// An activation by name with its coefficients: attributes `name`, "a" (1) and "b" (1; 0 for linear).
+// Throws ValueError for an unknown name or for coefficients that the kind doesn't have.
+Activation read_activation(Attributes& attributes, std::string_view name, std::string_view fallback);
+
+// "relu", "tanh(a=1.7159, b=0.666667)".
+std::string describe(const Activation& f);
+
+// Floating-point operations per element, roughly, for cutting work.
+std::int64_t cost_of(const Activation& f);
+
+class ActivationOp final : public Op {
+ public:
+  explicit ActivationOp(const Activation& f) : f_(f) {}
+  static OpPtr make(Attributes& attributes);
+
+  const Activation& function() const { return f_; }
+
+  std::string_view kind() const override { return "activation"; }
+  std::string describe(Specs x) const override;
+  Spec infer(Specs x) const override;
+  Needs backward_needs(Specs x) const override;
+  bool forward_in_place(Specs) const override { return true; }
+  bool backward_in_place(Specs) const override { return true; }
+  void forward(const ForwardArgs& args) const override;
+  void backward(const BackwardArgs& args) const override;
+
+ private:
+  Activation f_;
+};
+
+}  // namespace fastcnn

@@ -1,0 +1,42 @@
+#include "ops/checks.h"
+
+#include "core/error.h"
+
+namespace fastcnn {
+
+void check_inputs(Specs x, std::size_t least, std::size_t most, std::string_view names) {
+  if (x.size() >= least && x.size() <= most) return;
+  const std::string range = std::to_string(least) + (least == most ? "" : " to " + std::to_string(most));
+  throw ShapeError("got " + std::to_string(x.size()) + (x.size() == 1 ? " input" : " inputs") + ", expected " + range +
+                   " (" + std::string(names) + ")");
+}
+
+void check_floating(const Spec& spec, std::string_view name) {
+  if (is_floating(spec.dtype)) return;
+  throw DTypeError(std::string(name) + " has type " + name_of(spec.dtype) + ", expected float32 or float64");
+}
+
+void check_same_dtype(const Spec& spec, std::string_view name, const Spec& other, std::string_view other_name) {
+  if (spec.dtype == other.dtype) return;
+  throw DTypeError(std::string(name) + " has type " + name_of(spec.dtype) + ", expected " + name_of(other.dtype) +
+                   ", as " + std::string(other_name));
+}
+
+void check_rank(const Spec& spec, int rank, std::string_view axes, std::string_view name) {
+  if (spec.shape.rank() == rank) return;
+  throw ShapeError(std::string(name) + " has rank " + std::to_string(spec.shape.rank()) + ", expected " +
+                   std::to_string(rank) + " " + std::string(axes) + "; got " + spec.shape.str());
+}
+
+void check_same_shape(const Spec& spec, std::string_view name, const Spec& other, std::string_view other_name) {
+  if (spec.shape == other.shape) return;
+  throw ShapeError(std::string(name) + " has shape " + spec.shape.str() + ", expected " + other.shape.str() + ", as " +
+                   std::string(other_name));
+}
+
+int check_axis(std::int64_t axis, int rank) {
+  if (axis >= -rank && axis < rank) return static_cast<int>(axis < 0 ? axis + rank : axis);
+  throw ValueError("axis " + std::to_string(axis) + " is out of range for rank " + std::to_string(rank));
+}
+
+}  // namespace fastcnn

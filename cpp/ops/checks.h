@@ -1,0 +1,32 @@
+// What the ops' infer() functions have in common. Each check throws with what came and what was expected.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "ops/op.h"
+
+namespace fastcnn {
+
+// Whether input i was given: an absent optional input is missing or has rank 0.
+inline bool is_present(Specs x, std::size_t i) { return i < x.size() && x[i].shape.rank() > 0; }
+
+// Throws ShapeError: "got 3 inputs, expected 1 (x)".
+void check_inputs(Specs x, std::size_t least, std::size_t most, std::string_view names);
+
+// Throws DTypeError: "input has type int64, expected float32 or float64".
+void check_floating(const Spec& spec, std::string_view name = "input");
+
+// Throws DTypeError: "bias has type float64, expected float32, as input".
+void check_same_dtype(const Spec& spec, std::string_view name, const Spec& other, std::string_view other_name);
+
+// Throws ShapeError: "input has rank 2, expected 4 (n, c, h, w); got (8, 10)".
+void check_rank(const Spec& spec, int rank, std::string_view axes, std::string_view name = "input");
+
+// Throws ShapeError: "target has shape (4, 3), expected (4, 2), as input".
+void check_same_shape(const Spec& spec, std::string_view name, const Spec& other, std::string_view other_name);
+
+// The axis counted from the front. Throws ValueError when the rank doesn't have it.
+int check_axis(std::int64_t axis, int rank);
+
+}  // namespace fastcnn
