@@ -31,18 +31,35 @@ struct ThreadCount {
   std::string reason;  // "affinity: 2 CPUs", "cgroup quota: 1.5 CPUs", "FASTCNN_NUM_THREADS"
 };
 
-// min(affinity, cgroup quota), or FASTCNN_NUM_THREADS when that is a positive number.
+inline constexpr int max_threads = 1024;
+
+// min(affinity, cgroup quota), or FASTCNN_NUM_THREADS; throws ValueError when that is set to anything
+// but a whole number from 1 to max_threads.
 ThreadCount default_num_threads();
 
-ThreadCount num_threads();
-void set_num_threads(int threads);  // throws ValueError below 1 or above 1024
+ThreadCount num_threads();          // as set, else default_num_threads() as of the first call
+void set_num_threads(int threads);  // from the next parallel_for on; throws ValueError as above
 
 // Runs body(task, worker) for task in [0, tasks). worker is in [0, num_threads().threads) and no two
 // tasks run at once with the same worker: index per-thread scratch by it. Stays on the caller's
 // thread when tasks * ops_per_task (floating-point operations, or bytes moved) is too little to pay
 // for waking others, when called from inside a task, or when another thread holds the pool.
-// An exception thrown by a task is rethrown here, after all started tasks have ended.
+// Denormals are flushed inside tasks. When tasks throw, no new ones start, and the exception of the
+// lowest task is rethrown here after all started ones have ended.
 void parallel_for(std::int64_t tasks, std::int64_t ops_per_task, TaskRef body);
+
+// While it lives, parallel_for on this thread hands out only workers below `threads`. Whoever holds
+// per-worker scratch puts one around its calls: set_num_threads on another thread then does no harm.
+class ThreadLimit {
+ public:
+  explicit ThreadLimit(int threads);
+  ~ThreadLimit();
+  ThreadLimit(const ThreadLimit&) = delete;
+  ThreadLimit& operator=(const ThreadLimit&) = delete;
+
+ private:
+  int saved_;
+};
 
 // Flushes denormals to zero on this thread for its lifetime, then restores the previous state.
 class FlushDenormals {
