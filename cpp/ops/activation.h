@@ -27,6 +27,7 @@ class ActivationOp final : public Op {
   std::string describe(Specs x) const override;
   Spec infer(Specs x) const override;
   Needs backward_needs(Specs x) const override;
+  const Activation* as_activation() const override { return &f_; }
   bool forward_in_place(Specs) const override { return true; }
   bool backward_in_place(Specs) const override { return true; }
   void forward(const ForwardArgs& args) const override;

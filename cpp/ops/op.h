@@ -100,9 +100,6 @@ class Op {
   virtual bool forward_in_place(Specs) const { return false; }
   virtual bool backward_in_place(Specs) const { return false; }
 
-  // This op followed by `f` as one op; null where that can't be, or where it ends in an activation already.
-  virtual std::shared_ptr<const Op> fused_with([[maybe_unused]] const Activation& f) const { return nullptr; }
-
   // Multiply-adds of one forward pass, as papers count them; 0 where there are none to speak of.
   virtual std::int64_t macs(Specs) const { return 0; }
   // The algorithm chosen for these shapes, and why not those before it; empty where there is one way.
@@ -111,6 +108,8 @@ class Op {
   // The same op with f applied to its output on the way out; null where it can't (there is one already).
   // Backward then takes f' from y, so in training only an f with gradient_from_output() may be fused.
   virtual std::shared_ptr<const Op> fused_with(const Activation&) const { return nullptr; }
+  // The function, when the op is nothing but an activation (so that a producer may take it in); else null.
+  virtual const Activation* as_activation() const { return nullptr; }
 
   virtual void forward(const ForwardArgs& args) const = 0;
   virtual void backward(const BackwardArgs& args) const = 0;
