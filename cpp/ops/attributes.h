@@ -18,7 +18,7 @@ class Attributes {
  public:
   Attributes(std::string_view op, std::map<std::string, Attribute, std::less<>> values);
 
-  // Throw ValueError naming op and attribute when the type is another.
+  // Throw ValueError naming op and attribute when the type is another; an integer is a real, too.
   bool flag(std::string_view name, bool fallback);
   std::int64_t integer(std::string_view name, std::int64_t fallback);
   double real(std::string_view name, double fallback);
@@ -27,14 +27,18 @@ class Attributes {
   std::array<std::int64_t, 2> pair(std::string_view name, std::int64_t fallback, std::int64_t least);
 
   bool has(std::string_view name) const;
-  // Throws ValueError naming the attributes that were never read.
+  // Throws ValueError naming the attributes that were never read, and what they may have meant.
   void finish() const;
 
  private:
+  template <class T>
+  T read(std::string_view name, T fallback, std::string_view expected);
   const Attribute* take(std::string_view name);
+  [[noreturn]] void refuse(std::string_view name, std::string_view expected, const Attribute& got) const;
 
   std::string op_;
   std::map<std::string, Attribute, std::less<>> values_;
+  std::vector<std::string> known_;  // every name asked for
 };
 
 }  // namespace fastcnn
