@@ -19,6 +19,14 @@ struct Kernels {
   void (*add)(const T* a, const T* b, T* y, int64_t n);
   // sums[j] = sum over i of x[i * ldx + j], rows in order.
   void (*column_sums)(const T* x, int64_t rows, int64_t cols, int64_t ldx, T* sums);
+
+  // Over contiguous rows; cols >= 1. In place allowed.
+  void (*softmax)(const T* x, T* y, int64_t rows, int64_t cols);
+  // dx = y (dy - sum of y dy over the row). dx may be dy.
+  void (*softmax_gradient)(const T* y, const T* dy, T* dx, int64_t rows, int64_t cols);
+  // loss[i] = -log softmax(x[i])[target[i]]; probabilities, the softmax itself, may be null.
+  void (*softmax_cross_entropy)(const T* x, const int64_t* target, T* probabilities, T* loss, int64_t rows,
+                                int64_t cols);
 };
 
 // The table of active_isa().

@@ -3,6 +3,7 @@
 
 #include "cpu/generic/column_sums.h"
 #include "cpu/generic/elementwise.h"
+#include "cpu/generic/softmax.h"
 #include "cpu/kernels.h"
 
 namespace fastcnn::generic {
@@ -14,6 +15,9 @@ constexpr Kernels<typename V::T> make_kernels() {
       .activation_gradient = activation_gradient<V>,
       .add = add<V>,
       .column_sums = column_sums<V>,
+      .softmax = softmax<V>,
+      .softmax_gradient = softmax_gradient<V>,
+      .softmax_cross_entropy = softmax_cross_entropy<V>,
   };
 }
 

@@ -1,0 +1,33 @@
+#include "ops/flatten.h"
+
+#include "ops/checks.h"
+
+namespace fastcnn {
+
+OpPtr Flatten::make(Attributes& attributes) { return std::make_shared<Flatten>(attributes.integer("start_dim", 1)); }
+
+std::string Flatten::describe(Specs) const {
+  return start_dim_ == 1 ? "Flatten" : "Flatten start_dim=" + std::to_string(start_dim_);
+}
+
+Spec Flatten::infer(Specs x) const {
+  check_inputs(x, 1, 1, "x");
+  check_floating(x[0]);
+  const Shape& in = x[0].shape;
+  const int start = check_axis(start_dim_, in.rank());
+  std::int64_t joined = 1;
+  for (int axis = start; axis < in.rank(); ++axis) joined *= in[axis];
+  std::array<std::int64_t, Shape::max_rank> extents{};
+  std::copy(in.begin(), in.begin() + start, extents.begin());
+  extents[static_cast<std::size_t>(start)] = joined;
+  return {Shape(std::span<const std::int64_t>(extents.data(), static_cast<std::size_t>(start) + 1)), x[0].dtype};
+}
+
+// Where channels-last and row-major order are the same, or nothing changes at all.
+bool Flatten::forward_in_place(Specs x) const {
+  const Spec y = infer(x);
+  const auto order_agrees = [](const Shape& s) { return s.rank() != 4 || s[1] == 1 || s[2] * s[3] == 1; };
+  return x[0].shape == y.shape || (order_agrees(x[0].shape) && order_agrees(y.shape));
+}
+
+}  // namespace fastcnn

@@ -1,0 +1,74 @@
+#include "ops/registry.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "core/error.h"
+#include "ops/activation.h"
+#include "ops/flatten.h"
+#include "ops/linear.h"
+#include "ops/softmax_cross_entropy.h"
+
+namespace fastcnn {
+namespace {
+
+struct Entry {
+  std::string_view kind;
+  OpPtr (*make)(Attributes&);
+};
+
+constexpr std::array entries = {
+    Entry{"activation", ActivationOp::make},
+    Entry{"flatten", Flatten::make},
+    Entry{"linear", Linear::make},
+    Entry{"softmax_cross_entropy", SoftmaxCrossEntropy::make},
+};
+
+// Levenshtein's distance.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i] != b[j]);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({substituted, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+// The known kinds that were probably meant, else all of them.
+std::string suggestions(std::string_view kind) {
+  std::string near, all;
+  for (const Entry& entry : entries) {
+    const bool close = edit_distance(kind, entry.kind) <= 1 + entry.kind.size() / 4 ||
+                       (kind.size() >= 3 && entry.kind.find(kind) != std::string_view::npos);
+    if (close) near += (near.empty() ? "" : " or ") + std::string(entry.kind);
+    all += (all.empty() ? "" : ", ") + std::string(entry.kind);
+  }
+  return near.empty() ? "the kinds are " + all : "did you mean " + near + "?";
+}
+
+}  // namespace
+
+OpPtr make_op(std::string_view kind, const std::map<std::string, Attribute, std::less<>>& attributes) {
+  for (const Entry& entry : entries) {
+    if (entry.kind != kind) continue;
+    Attributes reader(kind, attributes);
+    OpPtr op = entry.make(reader);
+    reader.finish();
+    return op;
+  }
+  throw ValueError("unknown op \"" + std::string(kind) + "\"; " + suggestions(kind));
+}
+
+std::vector<std::string_view> op_kinds() {
+  std::vector<std::string_view> kinds;
+  for (const Entry& entry : entries) kinds.push_back(entry.kind);
+  return kinds;
+}
+
+}  // namespace fastcnn
