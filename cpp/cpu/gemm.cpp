@@ -16,6 +16,7 @@ constexpr GemmProvider all_providers[] = {GemmProvider::native, GemmProvider::op
 
 bool is_built(GemmProvider provider) {
   switch (provider) {
+    case GemmProvider::native: return true;
 #ifdef FASTCNN_BLAS_OPENBLAS
     case GemmProvider::openblas: return true;
 #endif
@@ -113,12 +114,18 @@ void set_gemm_provider(GemmProvider provider) {
 
 std::string gemm_provider_details(GemmProvider provider) {
   require_built(provider, std::string(name_of(provider)));
-  return provider == GemmProvider::native ? std::string() : blas_details();
+#ifdef FASTCNN_HAS_BLAS
+  if (provider != GemmProvider::native) return blas_details();
+#endif
+  return native_details();
 }
 
 template <class T>
 void gemm(const Gemm<T>& problem) {
-  gemm_blas(problem);
+#ifdef FASTCNN_HAS_BLAS
+  if (gemm_provider() != GemmProvider::native) return gemm_blas(problem);
+#endif
+  gemm_native(problem);
 }
 
 template <class T>

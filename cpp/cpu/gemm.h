@@ -54,7 +54,8 @@ std::vector<GemmProvider> available_gemm_providers();
 GemmProvider gemm_provider();
 void set_gemm_provider(GemmProvider provider);
 
-// What the linked BLAS says of itself ("OpenBLAS 0.3.34 ... SkylakeX"); empty for native.
+// What the linked BLAS says of itself ("OpenBLAS 0.3.34 ... SkylakeX"), or the native tiles
+// ("avx512::gemm_f32_14x32, ...").
 std::string gemm_provider_details(GemmProvider provider);
 
 }  // namespace fastcnn

@@ -35,13 +35,7 @@ void gemm_cblas(const Gemm<T>& g, Call call) {
          static_cast<int>(std::max<std::int64_t>(g.lda, 1)), g.b,
          static_cast<int>(std::max<std::int64_t>(g.ldb, 1)), g.beta, c,
          static_cast<int>(std::max<std::int64_t>(g.ldc, 1)));
-    for (std::int64_t i = 0; finish && i < rows; ++i) {
-      T* y = c + i * g.ldc;
-      if (g.epilogue.bias != nullptr) kernels<T>().add(y, g.epilogue.bias, y, g.n);
-      if (g.epilogue.activation.kind != Activation::Kind::identity) {
-        kernels<T>().activation(g.epilogue.activation, y, y, g.n);
-      }
-    }
+    if (finish) kernels<T>().bias_activation(c, rows, g.n, g.ldc, g.epilogue.bias, g.epilogue.activation);
   }
 }
 

@@ -9,14 +9,47 @@
 
 namespace fastcnn {
 
+// A block of c, m x n, from packed operands: c = alpha a b + beta c, then the epilogue if `finish`.
+template <class T>
+struct GemmBlock {
+  int64_t m, n, k;
+  const T* a;      // packed by `pack`, a_rows per panel
+  int64_t a_rows;  // at most GemmKernels::rows
+  const T* b;      // packed by `pack`, GemmKernels::cols per panel, to a multiple of GemmKernels::lanes;
+  int64_t ldb;     // or, where this is not 0, b itself, k x n: n is a multiple of lanes then
+  T alpha;
+  T beta;  // 0: c is written without being read
+  T* c;
+  int64_t ldc;
+  bool finish;
+  const T* bias;  // null for none
+  Activation activation;
+};
+
+template <class T>
+struct GemmKernels {
+  int64_t rows, cols;  // the largest register tile
+  int64_t lanes;       // of a vector
+  // Packs `extent` lines of depth k into panels of `width` lines, [panel][k][width]. Line l at depth p is
+  // x[l * ld + p] when k_contiguous, else x[p * ld + l]. The last panel holds the lines that are left,
+  // rounded up to `multiple` with any values. Up to `lanes` elements past the end are overwritten.
+  void (*pack)(bool k_contiguous, int64_t extent, int64_t k, const T* x, int64_t ld, int64_t width,
+               int64_t multiple, T* packed);
+  void (*multiply)(const GemmBlock<T>& block);
+};
+
 template <class T>
 struct Kernels {
+  GemmKernels<T> gemm;
+
   // Elementwise, n elements; in place allowed.
   void (*activation)(Activation f, const T* x, T* y, int64_t n);
   // dx = dy f'(x), from x for square and from y for all others; what is not needed may be null. dx may
   // be dy.
   void (*activation_gradient)(Activation f, const T* x, const T* y, const T* dy, T* dx, int64_t n);
   void (*add)(const T* a, const T* b, T* y, int64_t n);
+  // y[i * ld + j] = f(y[i * ld + j] + bias[j]); bias may be null.
+  void (*bias_activation)(T* y, int64_t rows, int64_t cols, int64_t ld, const T* bias, Activation f);
   // sums[j] = sum over i of x[i * ldx + j], rows in order.
   void (*column_sums)(const T* x, int64_t rows, int64_t cols, int64_t ldx, T* sums);
 

@@ -3,6 +3,9 @@
 
 #include "cpu/generic/column_sums.h"
 #include "cpu/generic/elementwise.h"
+#include "cpu/generic/epilogue.h"
+#include "cpu/generic/microkernel.h"
+#include "cpu/generic/pack.h"
 #include "cpu/generic/softmax.h"
 #include "cpu/kernels.h"
 
@@ -11,9 +14,18 @@ namespace fastcnn::generic {
 template <class V>
 constexpr Kernels<typename V::T> make_kernels() {
   return {
+      .gemm =
+          {
+              .rows = V::Isa::gemm_rows,
+              .cols = V::Isa::gemm_vectors * V::size,
+              .lanes = V::size,
+              .pack = pack<V>,
+              .multiply = multiply<V>,
+          },
       .activation = activation<V>,
       .activation_gradient = activation_gradient<V>,
       .add = add<V>,
+      .bias_activation = bias_activation<V>,
       .column_sums = column_sums<V>,
       .softmax = softmax<V>,
       .softmax_gradient = softmax_gradient<V>,

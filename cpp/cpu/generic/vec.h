@@ -11,6 +11,7 @@ namespace fastcnn::generic {
 template <class Scalar, int Bytes, class Tag>
 struct Vec {
   using T = Scalar;
+  using Isa = Tag;
   static constexpr int size = Bytes / static_cast<int>(sizeof(T));
   typedef T Raw __attribute__((vector_size(Bytes)));
   typedef T Unaligned __attribute__((vector_size(Bytes), aligned(sizeof(T)), may_alias));

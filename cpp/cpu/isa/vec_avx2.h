@@ -4,7 +4,11 @@
 
 namespace fastcnn::avx2 {
 
-struct Tag {};
+struct Tag {
+  // The GEMM's tile. 16 registers: 12 sums, 2 of b, 1 of a.
+  static constexpr int gemm_rows = 6;
+  static constexpr int gemm_vectors = 2;
+};
 
 template <class T>
 using Vec = generic::Vec<T, 32, Tag>;

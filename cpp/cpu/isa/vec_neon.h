@@ -4,7 +4,11 @@
 
 namespace fastcnn::neon {
 
-struct Tag {};
+struct Tag {
+  // The GEMM's tile. 32 registers: 24 sums, 3 of b, 1 of a.
+  static constexpr int gemm_rows = 8;
+  static constexpr int gemm_vectors = 3;
+};
 
 template <class T>
 using Vec = generic::Vec<T, 16, Tag>;

@@ -1,0 +1,110 @@
+// Our own GEMM, after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008):
+// blocks of b and a are packed so that the kernels of the ISA read them in order from the caches.
+#include <algorithm>
+
+#include "core/allocator.h"
+#include "cpu/gemm_providers.h"
+#include "cpu/isa.h"
+#include "cpu/kernels.h"
+
+namespace fastcnn {
+namespace {
+
+std::int64_t ceil_div(std::int64_t x, std::int64_t y) { return (x + y - 1) / y; }
+
+// The smallest step that needs no more steps over `extent` than `limit` does, a multiple of `unit`.
+std::int64_t even_step(std::int64_t extent, std::int64_t limit, std::int64_t unit) {
+  const std::int64_t steps = std::max<std::int64_t>(ceil_div(extent, limit), 1);
+  return std::max<std::int64_t>(ceil_div(ceil_div(extent, steps), unit), 1) * unit;
+}
+
+// The block sizes. k's is a function of k alone: it decides how sums are rounded.
+template <class T>
+struct Blocking {
+  std::int64_t tile_rows, m, n, k;
+
+  Blocking(const Gemm<T>& g, std::int64_t depth, const GemmKernels<T>& kernels) {
+    constexpr std::int64_t line_bytes = 1280;  // a panel of b of the widest tile fits the first-level cache
+    tile_rows = even_step(g.m, kernels.rows, 1);
+    k = even_step(depth, line_bytes / static_cast<std::int64_t>(sizeof(T)), 1);
+    m = even_step(g.m, 448, tile_rows);
+    // A few rows of a want the packed b in the second-level cache; else a is not to be packed often.
+    n = even_step(g.n, g.m <= 64 ? 256 : 1024, kernels.cols);
+  }
+};
+
+// Grows to the largest block this thread has met.
+class PackBuffer {
+ public:
+  template <class T>
+  T* reserve(std::int64_t elements) {
+    const std::size_t bytes = static_cast<std::size_t>(elements) * sizeof(T);
+    if (bytes > size_) {
+      data_.reset();
+      size_ = 0;
+      data_ = allocate(bytes);
+      size_ = bytes;
+    }
+    return reinterpret_cast<T*>(data_.get());
+  }
+
+ private:
+  Buffer data_;
+  std::size_t size_ = 0;
+};
+
+thread_local PackBuffer packed_a;
+thread_local PackBuffer packed_b;
+
+}  // namespace
+
+template <class T>
+void gemm_native(const Gemm<T>& g) {
+  if (g.m == 0 || g.n == 0) return;
+  const GemmKernels<T>& kernel = kernels<T>().gemm;
+  const std::int64_t depth = g.alpha == 0 ? 0 : g.k;
+  const Blocking<T> block(g, depth, kernel);
+  T* const a = packed_a.reserve<T>(block.m * block.k + kernel.lanes);
+  T* const b = packed_b.reserve<T>(block.n * block.k + kernel.lanes);
+  for (std::int64_t col = 0; col < g.n; col += block.n) {
+    const std::int64_t cols = std::min(block.n, g.n - col);
+    std::int64_t p = 0;
+    do {  // once also for k = 0
+      const std::int64_t k = std::min(block.k, depth - p);
+      const bool last = p + k == depth;
+      kernel.pack(g.trans_b, cols, k, g.trans_b ? g.b + col * g.ldb + p : g.b + p * g.ldb + col, g.ldb, kernel.cols,
+                  kernel.lanes, b);
+      for (std::int64_t row = 0; row < g.m; row += block.m) {
+        const std::int64_t rows = std::min(block.m, g.m - row);
+        kernel.pack(!g.trans_a, rows, k, g.trans_a ? g.a + p * g.lda + row : g.a + row * g.lda + p, g.lda,
+                    block.tile_rows, 1, a);
+        kernel.multiply({.m = rows,
+                         .n = cols,
+                         .k = k,
+                         .a = a,
+                         .a_rows = block.tile_rows,
+                         .b = b,
+                         .ldb = 0,
+                         .alpha = g.alpha,
+                         .beta = p == 0 ? g.beta : T{1},
+                         .c = g.c + row * g.ldc + col,
+                         .ldc = g.ldc,
+                         .finish = last,
+                         .bias = g.epilogue.bias != nullptr ? g.epilogue.bias + col : nullptr,
+                         .activation = g.epilogue.activation});
+      }
+      p += k;
+    } while (p < depth);
+  }
+}
+
+std::string native_details() {
+  const std::string prefix = std::string(name_of(active_isa())) + "::gemm_";
+  const auto tile = [](const auto& gemm) { return std::to_string(gemm.rows) + "x" + std::to_string(gemm.cols); };
+  return prefix + "f32_" + tile(kernels<float>().gemm) + ", " + prefix + "f64_" + tile(kernels<double>().gemm);
+}
+
+template void gemm_native(const Gemm<float>& problem);
+template void gemm_native(const Gemm<double>& problem);
+
+}  // namespace fastcnn

@@ -1,0 +1,94 @@
+// The packed GEMM's inner kernels: a register tile of rows x vectors, and the loop of tiles around it.
+// The ISA's tag says the largest tile: gemm_rows x gemm_vectors accumulators, the vectors of one row of
+// b and one broadcast element of a fill the registers.
+#pragma once
+
+#include "cpu/generic/epilogue.h"
+#include "cpu/generic/vec.h"
+#include "cpu/kernels.h"
+
+namespace fastcnn::generic {
+
+template <class V>
+using Microkernel = void (*)(int64_t k, const typename V::T* a, const typename V::T* b, int64_t ldb,
+                             typename V::T alpha, typename V::T beta, typename V::T* c, int64_t ldc,
+                             int64_t cols);
+
+// c = alpha a b + beta c for one tile, summed over k in order. a: packed [k][Rows]; b: k rows of
+// Vectors whole vectors, ldb apart; c: Rows x cols, cols in the last of the vectors. beta 0: c is not read.
+template <class V, int Rows, int Vectors>
+void microkernel(int64_t k, const typename V::T* a, const typename V::T* b, int64_t ldb, typename V::T alpha,
+                 typename V::T beta, typename V::T* c, int64_t ldc, int64_t cols) {
+  V sum[Rows][Vectors] = {};
+  for (int64_t p = 0; p < k; ++p) {
+    V row[Vectors];
+#pragma GCC unroll 4
+    for (int j = 0; j < Vectors; ++j) row[j] = V::load(b + j * V::size);
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+      const V x = V::broadcast(a[i]);
+#pragma GCC unroll 4
+      for (int j = 0; j < Vectors; ++j) sum[i][j] = sum[i][j] + x * row[j];
+    }
+    a += Rows;
+    b += ldb;
+  }
+  const V scale = V::broadcast(alpha);
+  const V keep = V::broadcast(beta);
+  const int64_t last = cols - (Vectors - 1) * V::size;
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < Vectors; ++j) {
+      typename V::T* y = c + i * ldc + j * V::size;
+      V value = scale * sum[i][j];
+      if (j + 1 < Vectors || last == V::size) {
+        if (beta != 0) value = value + keep * V::load(y);
+        value.store(y);
+      } else {
+        if (beta != 0) value = value + keep * V::load_partial(y, last);
+        value.store_partial(y, last);
+      }
+    }
+  }
+}
+
+template <class V, int Vectors, int Rows = V::Isa::gemm_rows>
+inline Microkernel<V> microkernel_for(int64_t rows) {
+  if constexpr (Rows > 1) {
+    if (rows < Rows) return microkernel_for<V, Vectors, Rows - 1>(rows);
+  }
+  return microkernel<V, Rows, Vectors>;
+}
+
+template <class V, int Vectors = V::Isa::gemm_vectors>
+inline Microkernel<V> microkernel_for(int64_t rows, int64_t vectors) {
+  if constexpr (Vectors > 1) {
+    if (vectors < Vectors) return microkernel_for<V, Vectors - 1>(rows, vectors);
+  }
+  return microkernel_for<V, Vectors>(rows);
+}
+
+// All tiles of a block. A panel of b stays in the first-level cache while those of a pass by; the
+// epilogue takes a column of tiles while it is in the second.
+template <class V>
+void multiply(const GemmBlock<typename V::T>& g) {
+  constexpr int64_t tile_cols = V::Isa::gemm_vectors * V::size;
+  for (int64_t col = 0; col < g.n; col += tile_cols) {
+    const int64_t cols = g.n - col < tile_cols ? g.n - col : tile_cols;
+    const int64_t vectors = (cols + V::size - 1) / V::size;
+    const bool packed = g.ldb == 0;
+    const typename V::T* b = g.b + (packed ? col * g.k : col);
+    const int64_t ldb = packed ? vectors * V::size : g.ldb;
+    for (int64_t row = 0; row < g.m; row += g.a_rows) {
+      const int64_t rows = g.m - row < g.a_rows ? g.m - row : g.a_rows;
+      microkernel_for<V>(rows, vectors)(g.k, g.a + row * g.k, b, ldb, g.alpha, g.beta, g.c + row * g.ldc + col,
+                                        g.ldc, cols);
+    }
+    if (g.finish) {
+      bias_activation<V>(g.c + col, g.m, cols, g.ldc, g.bias != nullptr ? g.bias + col : nullptr, g.activation);
+    }
+  }
+}
+
+}  // namespace fastcnn::generic

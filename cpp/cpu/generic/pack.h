@@ -1,0 +1,101 @@
+// Packing for the GEMM: a matrix becomes panels in the order in which the microkernel reads them.
+#pragma once
+
+#include "cpu/generic/vec.h"
+
+namespace fastcnn::generic {
+
+template <int... I>
+struct Indices {};
+template <int N, int... I>
+struct MakeIndices : MakeIndices<N - 1, N - 1, I...> {};
+template <int... I>
+struct MakeIndices<0, I...> {
+  using type = Indices<I...>;
+};
+
+// Interleaves the halves of a and b that start at lane First: a0 b0 a1 b1 ...
+template <int First, class V, int... I>
+inline V zip(V a, V b, Indices<I...>) {
+  return {__builtin_shufflevector(a.raw, b.raw, (First + I / 2 + I % 2 * V::size)...)};
+}
+
+// The V::size x V::size block in v, transposed in registers: log2(size) perfect shuffles.
+template <class V>
+inline void transpose(V (&v)[V::size]) {
+  using Lanes = typename MakeIndices<V::size>::type;
+  constexpr int half = V::size / 2;
+#pragma GCC unroll 4
+  for (int stage = 1; stage < V::size; stage *= 2) {
+    V mixed[V::size];
+#pragma GCC unroll 16
+    for (int i = 0; i < half; ++i) {
+      mixed[2 * i] = zip<0>(v[i], v[i + half], Lanes{});
+      mixed[2 * i + 1] = zip<half>(v[i], v[i + half], Lanes{});
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < V::size; ++i) v[i] = mixed[i];
+  }
+}
+
+// One panel of `count` <= width lines out of a source whose lines are contiguous in k. Vectors are
+// loaded whole where that stays inside the source, and stored whole: what they spill past a row of the
+// panel is overwritten by the next one, so the last chunk of a block of rows goes first.
+template <class V>
+inline void pack_panel_transposing(int64_t count, int64_t k, const typename V::T* x, int64_t ld, int64_t width,
+                                   typename V::T* packed) {
+  for (int64_t p = 0; p < k; p += V::size) {
+    const int64_t depth = k - p < V::size ? k - p : V::size;
+    for (int64_t first = (width - 1) / V::size * V::size; first >= 0; first -= V::size) {
+      V v[V::size];
+#pragma GCC unroll 16
+      for (int i = 0; i < V::size; ++i) {
+        const int64_t line = first + i;
+        if (line >= count) {
+          v[i] = V{};
+        } else if (depth == V::size || (line + 1 < count && ld >= V::size)) {
+          v[i] = V::load(x + line * ld + p);  // lanes past depth are not stored
+        } else {
+          v[i] = V::load_partial(x + line * ld + p, depth);
+        }
+      }
+      transpose(v);
+#pragma GCC unroll 16
+      for (int i = 0; i < V::size; ++i) {
+        if (i < depth) v[i].store(packed + (p + i) * width + first);
+      }
+    }
+  }
+}
+
+// The same out of a source whose lines lie side by side, `available` of them from the panel's first on.
+template <class V>
+inline void pack_panel_copying(int64_t available, int64_t k, const typename V::T* x, int64_t ld, int64_t width,
+                               typename V::T* packed) {
+  for (int64_t p = 0; p < k; ++p) {
+    for (int64_t first = 0; first < width; first += V::size) {
+      const bool whole = first + V::size <= available || (p + 1 < k && ld >= V::size);
+      const typename V::T* row = x + p * ld + first;
+      const V v = whole ? V::load(row) : V::load_partial(row, available - first);
+      v.store(packed + p * width + first);
+    }
+  }
+}
+
+template <class V>
+void pack(bool k_contiguous, int64_t extent, int64_t k, const typename V::T* x, int64_t ld, int64_t width,
+          int64_t multiple, typename V::T* packed) {
+  for (int64_t line = 0; line < extent; line += width) {
+    const int64_t left = extent - line;
+    const int64_t count = left < width ? left : width;
+    const int64_t padded = (count + multiple - 1) / multiple * multiple;
+    typename V::T* panel = packed + line * k;
+    if (k_contiguous) {
+      pack_panel_transposing<V>(count, k, x + line * ld, ld, padded, panel);
+    } else {
+      pack_panel_copying<V>(left, k, x + line, ld, padded, panel);
+    }
+  }
+}
+
+}  // namespace fastcnn::generic
