@@ -23,8 +23,8 @@ std::shared_ptr<const Op> Linear::fused_with(const Activation& f) const {
 std::string Linear::describe(Specs x) const {
   std::string text = "Linear";
   if (x.size() > 1 && x[1].shape.rank() == 2)
-    text += " " + std::to_string(x[1].shape[1]) + "→" + std::to_string(x[1].shape[0]);
-  if (f_.kind != Activation::Kind::identity) text += ", " + fastcnn::describe(f_);
+    text.append(" ").append(std::to_string(x[1].shape[1])).append("→").append(std::to_string(x[1].shape[0]));
+  if (f_.kind != Activation::Kind::identity) text.append(", ").append(fastcnn::describe(f_));
   return text;
 }
 

@@ -1,9 +1,9 @@
 #include "ops/registry.h"
 
-#include <algorithm>
 #include <array>
 #include <string>
 
+#include "core/edit_distance.h"
 #include "core/error.h"
 #include "ops/activation.h"
 #include "ops/flatten.h"
@@ -24,21 +24,6 @@ constexpr std::array entries = {
     Entry{"linear", Linear::make},
     Entry{"softmax_cross_entropy", SoftmaxCrossEntropy::make},
 };
-
-// Levenshtein's distance.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t substituted = diagonal + (a[i] != b[j]);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({substituted, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
-}
 
 // The known kinds that were probably meant, else all of them.
 std::string suggestions(std::string_view kind) {

@@ -1,0 +1,39 @@
+#include "ops/registry.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "message_of.h"
+
+namespace fastcnn::testing {
+namespace {
+
+TEST(Registry, lists_its_kinds_in_order_and_once) {
+  const auto kinds = op_kinds();
+  EXPECT_TRUE(std::ranges::is_sorted(kinds));
+  EXPECT_EQ(std::ranges::adjacent_find(kinds), kinds.end());
+}
+
+TEST(Registry, makes_every_kind_under_its_name) {
+  for (const std::string_view kind : op_kinds()) {
+    const bool has_kernel = kind.find("pool") != std::string_view::npos;
+    const OpPtr op = has_kernel ? make_op(kind, {{"kernel", std::int64_t{2}}}) : make_op(kind, {});
+    EXPECT_EQ(op->kind(), kind);
+  }
+}
+
+TEST(Registry, unknown_kind_names_the_near_ones) {
+  EXPECT_EQ(message_of([] { make_op("liner", {}); }), "unknown op \"liner\"; did you mean linear?");
+  EXPECT_EQ(message_of([] { make_op("cross_entropy", {}); }),
+            "unknown op \"cross_entropy\"; did you mean softmax_cross_entropy?");
+  EXPECT_TRUE(message_of([] { make_op("zzzzzzzzz", {}); }).starts_with("unknown op \"zzzzzzzzz\"; the kinds are "));
+}
+
+TEST(Registry, attributes_that_nobody_reads_are_refused) {
+  EXPECT_NE(message_of([] { make_op("flatten", {{"strat_dim", std::int64_t{1}}}); }).find("strat_dim"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace fastcnn::testing
