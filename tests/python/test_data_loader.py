@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastcnn.data import Loader, Preprocessing, resize
+from fastcnn.data import Loader, Preprocessing
 
 X = np.arange(10, dtype=np.float32)
 Y = np.arange(10, dtype=np.uint8)
@@ -64,20 +64,6 @@ def test_empty_data_has_no_batches() -> None:
 def test_wrong_arguments_are_named(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Loader(**{"x": X, "y": Y, **arguments})  # type: ignore[arg-type]
-
-
-def test_resize_matches_torch() -> None:
-    torch = pytest.importorskip("torch")
-    images = np.random.default_rng(0).random((3, 8, 6), np.float32)
-    expected = torch.nn.functional.interpolate(
-        torch.from_numpy(images)[:, None], size=(28, 9), mode="bilinear", align_corners=False
-    )
-    np.testing.assert_allclose(resize(images, 28, 9), expected[:, 0].numpy(), atol=1e-6)
-
-
-def test_resize_to_the_same_size_changes_nothing() -> None:
-    images = np.random.default_rng(0).random((3, 8, 8), np.float32)
-    np.testing.assert_array_equal(resize(images, 8, 8), images)
 
 
 def test_preprocessing_normalises_the_images_it_was_fitted_to() -> None:

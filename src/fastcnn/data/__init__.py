@@ -3,7 +3,7 @@
 from fastcnn.data.datasets import NAMES, Dataset, Split, load
 from fastcnn.data.idx import DataError, read_idx, write_idx
 from fastcnn.data.loader import Loader
-from fastcnn.data.preprocessing import Preprocessing, resize
+from fastcnn.data.preprocessing import Preprocessing
 
 __all__ = [
     "NAMES",
@@ -14,6 +14,5 @@ __all__ = [
     "Split",
     "load",
     "read_idx",
-    "resize",
     "write_idx",
 ]

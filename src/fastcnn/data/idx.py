@@ -60,7 +60,7 @@ def write_idx(path: str | os.PathLike[str], array: np.ndarray[Any, Any]) -> None
     """Writes `array` as IDX, gzipped where the name ends in .gz; the same array gives the same bytes.
 
     Raises:
-        TypeError: an element type that IDX does not have (it has uint8, int8, int16, int32, float32, float64).
+        TypeError: an element type that IDX does not have.
         ValueError: more dimensions, or larger ones, than the format can say.
     """
     code = next((code for code, dtype in _DTYPES.items() if dtype == array.dtype), None)
@@ -84,7 +84,8 @@ def _read(file: BinaryIO | gzip.GzipFile, path: Path) -> np.ndarray[Any, Any]:
     content = _read_at_most(file, expected + 1)
     if len(content) < expected:
         raise DataError(
-            f"{path}: truncated: {len(content):,} bytes of elements, expected {expected:,} for {shape} {dtype}"
+            f"{path}: truncated: {len(content):,} bytes of elements, "
+            f"expected {expected:,} for {shape} {dtype}"
         )
     if len(content) > expected:
         raise DataError(f"{path}: more bytes than the {expected:,} expected for {shape} {dtype}")

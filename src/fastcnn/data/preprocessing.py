@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from fastcnn.data._resize import resize_bilinear
+
 FloatArray = np.ndarray[Any, np.dtype[np.float32]]
 
 
@@ -14,7 +16,7 @@ FloatArray = np.ndarray[Any, np.dtype[np.float32]]
 class Preprocessing:
     """Makes network inputs of grey images, in training and in prediction alike.
 
-    x = (resize(image / 255) - mean) / std, the same in each channel.
+    x = (resize(image) / 255 - mean) / std, resized bilinearly, the same in each channel.
 
     Attributes:
         image_size: (height, width) of the stored images, in pixels.
@@ -66,27 +68,7 @@ class Preprocessing:
                 f"images are {images.shape}, expected (n, {self.image_size[0]}, {self.image_size[1]})"
             )
         channels, height, width = self.input_shape
-        x = images * np.float32(1 / (255 * self.std))
+        x = resize_bilinear(images, height, width) if (height, width) != self.image_size else images
+        x = x * np.float32(1 / (255 * self.std))
         x -= np.float32(self.mean / self.std)
-        x = resize(x, height, width)
         return np.repeat(x[:, None], channels, axis=1) if channels > 1 else x[:, None]
-
-
-def resize(images: FloatArray, height: int, width: int) -> FloatArray:
-    """Bilinear, float32 (n, h, w) -> (n, height, width); pixel centres at half-integers, edges repeated.
-
-    For enlarging: when shrinking it samples without averaging.
-    """
-    _, h, w = images.shape
-    if h != height:
-        images = _interpolation(h, height) @ images
-    if w != width:
-        images = images @ _interpolation(w, width).T
-    return images
-
-
-def _interpolation(source: int, target: int) -> FloatArray:
-    """(target, source): each row holds the weights of the two nearest source pixels."""
-    position = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
-    weights: FloatArray = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(source)))
-    return weights.astype(np.float32)
