@@ -2,6 +2,7 @@
 // any numeric type below) to and from the storage rule of core/tensor.h.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "core/tensor.h"
@@ -10,7 +11,10 @@ namespace fastcnn {
 
 enum class ArrayType : std::uint8_t { float32, float64, uint8, int32, int64 };
 
-// A caller's array: shape as logical extents, strides in bytes, may be negative or 0.
+const char* name_of(ArrayType type);
+
+// A caller's array: shape as logical extents; strides in bytes, may be negative or 0, and need not
+// keep elements aligned.
 struct StridedArray {
   const void* data = nullptr;
   ArrayType type = ArrayType::float32;
@@ -18,10 +22,12 @@ struct StridedArray {
   std::array<std::int64_t, Shape::max_rank> strides{};
 };
 
-// Converts by value (uint8 200 becomes 200.0f). Throws ShapeError when the shapes differ.
+// Converts by value (uint8 200 becomes 200.0f). Throws ShapeError when the shapes differ, DTypeError when
+// numbers with fractions would become integers.
 void copy_in(const StridedArray& source, View destination);
 
-// Writes row-major logical order (NCHW) of the same element type to `destination`.
+// Writes row-major logical order (NCHW) of the same element type to `destination`, which is aligned
+// for it.
 void copy_out(ConstView source, void* destination);
 
 // Byte strides under which the logical axes of a stored tensor are read.

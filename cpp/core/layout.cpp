@@ -1,0 +1,213 @@
+#include "core/layout.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "core/error.h"
+#include "core/thread_pool.h"
+
+namespace fastcnn {
+namespace {
+
+using Strides = std::array<std::int64_t, Shape::max_rank>;
+
+// One axis of a copy; strides in bytes.
+struct Axis {
+  std::int64_t extent = 1;
+  std::int64_t source = 0;
+  std::int64_t destination = 0;
+};
+
+constexpr std::int64_t piece_elements = 32 * 1024;  // of one task
+// A tile of a transposition. Few columns: lines that are a power of two apart share one cache set.
+constexpr std::int64_t tile_rows = 64;
+constexpr std::int64_t tile_columns = 8;
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+Strides row_major_strides(const Spec& spec) {
+  Strides strides{};
+  auto stride = static_cast<std::int64_t>(size_of(spec.dtype));
+  for (int axis = spec.shape.rank() - 1; axis >= 0; --axis) {
+    strides[static_cast<std::size_t>(axis)] = stride;
+    stride *= spec.shape[axis];
+  }
+  return strides;
+}
+
+// Outermost of the destination first; axes that can be walked as one are one.
+std::vector<Axis> simplify(const Shape& shape, const Strides& source, const Strides& destination) {
+  std::vector<Axis> axes;
+  for (int i = 0; i < shape.rank(); ++i) {
+    const auto axis = static_cast<std::size_t>(i);
+    if (shape[i] != 1) axes.push_back({shape[i], source[axis], destination[axis]});
+  }
+  std::ranges::sort(axes, std::greater{}, &Axis::destination);
+  std::vector<Axis> merged;
+  for (const Axis& axis : axes) {
+    const bool joins = !merged.empty() && merged.back().source == axis.source * axis.extent &&
+                       merged.back().destination == axis.destination * axis.extent;
+    if (joins) {
+      merged.back() = {merged.back().extent * axis.extent, axis.source, axis.destination};
+    } else {
+      merged.push_back(axis);
+    }
+  }
+  return merged;
+}
+
+template <class S>
+S load(const std::byte* p) {
+  S value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
+template <class S, class D>
+void copy_row(const std::byte* source, std::int64_t stride, D* y, std::int64_t n) {
+  constexpr auto size = static_cast<std::int64_t>(sizeof(S));
+  if (stride != size) {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = static_cast<D>(load<S>(source + i * stride));
+  } else if constexpr (std::is_same_v<S, D>) {
+    std::memcpy(y, source, static_cast<std::size_t>(n) * sizeof(D));
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = static_cast<D>(load<S>(source + i * size));
+  }
+}
+
+// Columns are contiguous in the destination. Where the source is denser along rows, goes by tiles, so
+// that each of its cache lines is read once.
+template <class S, class D>
+void copy_piece(const std::byte* source, std::byte* destination, const Axis& rows, const Axis& columns) {
+  const auto row = [&](std::int64_t i) { return reinterpret_cast<D*>(destination + i * rows.destination); };
+  if (std::abs(columns.source) <= std::abs(rows.source) || rows.extent == 1) {
+    for (std::int64_t i = 0; i < rows.extent; ++i) {
+      copy_row<S>(source + i * rows.source, columns.source, row(i), columns.extent);
+    }
+    return;
+  }
+  for (std::int64_t i0 = 0; i0 < rows.extent; i0 += tile_rows) {
+    const std::int64_t i1 = std::min(rows.extent, i0 + tile_rows);
+    for (std::int64_t j0 = 0; j0 < columns.extent; j0 += tile_columns) {
+      const std::int64_t width = std::min(tile_columns, columns.extent - j0);
+      for (std::int64_t i = i0; i < i1; ++i) {
+        copy_row<S>(source + i * rows.source + j0 * columns.source, columns.source, row(i) + j0, width);
+      }
+    }
+  }
+}
+
+// The plane of (rows, columns) is cut into pieces; the other axes repeat the plane.
+template <class S, class D>
+void copy(const std::byte* source, std::byte* destination, std::vector<Axis> axes) {
+  Axis columns{1, sizeof(S), sizeof(D)};
+  Axis rows;
+  if (!axes.empty()) {
+    columns = axes.back();
+    axes.pop_back();
+  }
+  if (!axes.empty()) {
+    const auto density = [](const Axis& axis) { return std::abs(axis.source); };
+    auto chosen = std::ranges::min_element(axes, {}, density);
+    if (density(*chosen) >= density(columns)) chosen = axes.end() - 1;
+    rows = *chosen;
+    axes.erase(chosen);
+  }
+
+  const std::int64_t width = std::min(columns.extent, piece_elements);
+  const std::int64_t height = std::clamp<std::int64_t>(piece_elements / width, 1, rows.extent);
+  const std::int64_t across = divide_up(columns.extent, width);
+  const std::int64_t down = divide_up(rows.extent, height);
+  std::int64_t planes = 1;
+  for (const Axis& axis : axes) planes *= axis.extent;
+
+  const auto bytes = static_cast<std::int64_t>(sizeof(S) + sizeof(D));
+  parallel_for(planes * down * across, width * height * bytes, [&](std::int64_t task, int) {
+    const std::int64_t j = task % across * width;
+    const std::int64_t i = task / across % down * height;
+    std::int64_t plane = task / across / down;
+    std::int64_t from = i * rows.source + j * columns.source;
+    std::int64_t to = i * rows.destination + j * columns.destination;
+    for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) {
+      from += plane % axis->extent * axis->source;
+      to += plane % axis->extent * axis->destination;
+      plane /= axis->extent;
+    }
+    Axis piece_rows = rows;
+    Axis piece_columns = columns;
+    piece_rows.extent = std::min(height, rows.extent - i);
+    piece_columns.extent = std::min(width, columns.extent - j);
+    copy_piece<S, D>(source + from, destination + to, piece_rows, piece_columns);
+  });
+}
+
+template <class F>
+decltype(auto) dispatch(DType dtype, F&& f) {
+  if (dtype == DType::int64) return f.template operator()<std::int64_t>();
+  return dispatch_floating(dtype, f);
+}
+
+template <class F>
+decltype(auto) dispatch(ArrayType type, F&& f) {
+  switch (type) {
+    case ArrayType::float32: return f.template operator()<float>();
+    case ArrayType::float64: return f.template operator()<double>();
+    case ArrayType::uint8: return f.template operator()<std::uint8_t>();
+    case ArrayType::int32: return f.template operator()<std::int32_t>();
+    case ArrayType::int64: return f.template operator()<std::int64_t>();
+  }
+  throw DTypeError("unknown array type");
+}
+
+}  // namespace
+
+const char* name_of(ArrayType type) {
+  switch (type) {
+    case ArrayType::float32: return "float32";
+    case ArrayType::float64: return "float64";
+    case ArrayType::uint8: return "uint8";
+    case ArrayType::int32: return "int32";
+    case ArrayType::int64: return "int64";
+  }
+  return "?";
+}
+
+void copy_in(const StridedArray& source, View destination) {
+  const Spec& spec = destination.spec;
+  if (source.shape != spec.shape) {
+    throw ShapeError("array has shape " + source.shape.str() + ", expected " + spec.shape.str());
+  }
+  const bool fractions = source.type == ArrayType::float32 || source.type == ArrayType::float64;
+  if (fractions && spec.dtype == DType::int64) {
+    throw DTypeError(std::string("array has ") + name_of(source.type) + " numbers, expected integers");
+  }
+  if (spec.shape.numel() == 0) return;
+  const std::vector<Axis> axes = simplify(spec.shape, source.strides, storage_strides(spec));
+  dispatch(source.type, [&]<class S>() {
+    dispatch(spec.dtype, [&]<class D>() {
+      copy<S, D>(static_cast<const std::byte*>(source.data), destination.as<std::byte>(), axes);
+    });
+  });
+}
+
+void copy_out(ConstView source, void* destination) {
+  const Spec& spec = source.spec;
+  if (spec.shape.numel() == 0) return;
+  const std::vector<Axis> axes = simplify(spec.shape, storage_strides(spec), row_major_strides(spec));
+  dispatch(spec.dtype, [&]<class T>() {
+    copy<T, T>(source.as<std::byte>(), static_cast<std::byte*>(destination), axes);
+  });
+}
+
+Strides storage_strides(const Spec& spec) {
+  if (spec.shape.rank() != 4) return row_major_strides(spec);
+  const auto size = static_cast<std::int64_t>(size_of(spec.dtype));
+  const std::int64_t c = spec.shape[1];
+  const std::int64_t h = spec.shape[2];
+  const std::int64_t w = spec.shape[3];
+  return {h * w * c * size, size, w * c * size, c * size};
+}
+
+}  // namespace fastcnn
