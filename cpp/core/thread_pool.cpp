@@ -285,6 +285,8 @@ ThreadCount num_threads() {
   return chosen > 0 ? ThreadCount{chosen, "set_num_threads"} : cached_default();
 }
 
+int thread_count() { return effective_threads(); }
+
 void set_num_threads(int threads) {
   if (threads < 1 || threads > max_threads) {
     throw ValueError("number of threads: expected 1 to " + std::to_string(max_threads) + ", got " +

@@ -38,6 +38,7 @@ inline constexpr int max_threads = 1024;
 ThreadCount default_num_threads();
 
 ThreadCount num_threads();          // as set, else default_num_threads() as of the first call
+int thread_count();                 // num_threads().threads, without making a string
 void set_num_threads(int threads);  // from the next parallel_for on; throws ValueError as above
 
 // Runs body(task, worker) for task in [0, tasks). worker is in [0, num_threads().threads) and no two

@@ -38,13 +38,6 @@ struct GemmKernels {
   void (*multiply)(const GemmBlock<T>& block);
 };
 
-// The settings of one update; see optim/sgd.h.
-template <class T>
-struct SgdUpdate {
-  T lr, momentum, weight_decay;
-  bool nesterov;
-};
-
 template <class T>
 struct Kernels {
   GemmKernels<T> gemm;
@@ -67,9 +60,6 @@ struct Kernels {
   // loss[i] = -log softmax(x[i])[target[i]]; probabilities, the softmax itself, may be null.
   void (*softmax_cross_entropy)(const T* x, const int64_t* target, T* probabilities, T* loss, int64_t rows,
                                 int64_t cols);
-
-  // Updates n weights and their velocities by the gradient dw; v is null where there is no momentum.
-  void (*sgd)(const SgdUpdate<T>& settings, const T* dw, T* v, T* w, int64_t n);
 };
 
 // The table of active_isa().

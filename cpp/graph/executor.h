@@ -1,7 +1,9 @@
-// Runs a Plan: a loop over its steps, allocating nothing. One executor holds one run's values, so a
-// forward pass that awaits its backward pass keeps its executor.
+// Runs a Plan: a loop over its steps, allocating nothing after the first run. One executor holds one
+// run's values, so a forward pass that awaits its backward pass keeps its executor. Not for use by two
+// threads at once.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <vector>
 
@@ -14,17 +16,27 @@ namespace fastcnn {
 class Executor {
  public:
   explicit Executor(std::shared_ptr<const Plan> plan);
+  ~Executor();
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
 
   const Plan& plan() const { return *plan_; }
 
-  void set_input(int index, const StridedArray& array);  // throws ShapeError naming the input
+  // Inputs keep their values until they are set again. Throws ShapeError naming the input.
+  void set_input(int index, const StridedArray& array);
+  View input(int index);  // to be written in place, in storage order
+
+  // An error of an op comes out with the layer's name in front.
   void forward(RandomState random);
+  // Holds from forward to the next forward.
   ConstView output(int index) const;
 
-  // To be filled before backward: the gradient of a seeded output.
+  // To be filled between forward and backward: the gradient of a seeded output.
   View output_grad(int index);
-  // Writes parameter gradients, or adds to them where has_grad says that they hold one already.
+  // Writes parameter gradients, or adds to them where has_grad says that they hold one already. Once
+  // per forward: it uses up what forward kept. Throws Error out of turn.
   void backward();
+  // Holds from backward to the next forward. Throws ValueError for an input that didn't ask for it.
   ConstView input_grad(int index) const;
 
   // Seconds per step of the last run, when timing is on: forward steps, then backward steps.
@@ -32,12 +44,34 @@ class Executor {
   const std::vector<double>& step_seconds() const { return step_seconds_; }
 
  private:
-  // Operands of one step, resolved to addresses once.
+  // One step with its operands resolved to addresses.
   struct Bound;
+  // An operand of a step that lies in a parameter's gradient, which is made at the first backward pass.
+  struct GradientOperand {
+    View* view;
+    std::size_t parameter;
+  };
+
+  void* address(const Place& place) const;
+  Bound bind(const Step& step) const;
+  void bind_gradients();
+  void add_to_held_gradients();
+  void reserve_per_thread_scratch();
+  void run(const Bound& bound) const;
+  void run(const std::vector<Bound>& steps, double* seconds);
 
   std::shared_ptr<const Plan> plan_;
   Buffer arena_;
   Buffer per_thread_;
+  int per_thread_count_ = 0;
+  std::vector<Bound> forward_;
+  std::vector<Bound> backward_;
+  std::vector<GradientOperand> gradient_operands_;
+  std::vector<std::size_t> gradient_parameters_;  // those whose gradient the plan computes
+  std::vector<Tensor> added_;  // per parameter: this pass's gradient, where it adds to one that is held
+  RunContext run_;
+  bool awaits_backward_ = false;
+  bool timing_ = false;
   std::vector<double> step_seconds_;
 };
 

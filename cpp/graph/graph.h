@@ -1,8 +1,7 @@
 // A model as data: a DAG of ops in topological order, made by tracing for given input shapes.
 #pragma once
 
-#include <optional>
-#include <span>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -53,6 +52,7 @@ class Graph {
   // Infers the output. An error of the op comes out with the layer's name, its description, the
   // offending input's producer and the shapes in front:
   // "conv2 (Conv2d 96→256, groups=2): input has 64 channels, expected 96, from pool1; x=(8, 64, 27, 27)".
+  // Throws ValueError for a value that this graph doesn't have.
   ValueId add(OpPtr op, std::vector<ValueId> inputs, std::string name);
   // `seeded`: backward starts from a gradient that the caller gives for this output. An output that
   // is only looked at (logits beside their loss) is not seeded. Only floating-point values can be.
@@ -69,6 +69,9 @@ class Graph {
   std::string producer(ValueId value) const;  // "pool1", "input x", "parameter conv1.weight"
 
  private:
+  ValueId new_value(Value::Kind kind, std::size_t index, const Spec& spec);
+  void check_value(ValueId value) const;
+
   std::vector<Value> values_;
   std::vector<GraphInput> inputs_;
   std::vector<GraphParameter> parameters_;

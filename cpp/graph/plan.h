@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,25 +16,46 @@ struct Place {
   enum class Where { nowhere, arena, parameter, parameter_grad };
   Where where = Where::nowhere;
   std::size_t at = 0;  // offset in the arena, or index of the parameter
-  Spec spec;
+  Spec spec;           // of the operand, also where it lies nowhere
+
+  explicit operator bool() const { return where != Where::nowhere; }
+};
+
+// Raw bytes in the arena; none when `bytes` is 0.
+struct ArenaRange {
+  std::size_t offset = 0;
+  std::size_t bytes = 0;
 };
 
 struct Step {
   enum class Kind {
     forward,     // op of `node`: x -> y
     backward,    // op of `node`: dy -> dx
-    accumulate,  // x[0] + x[1] -> y: gradients of a value with several readers
+    accumulate,  // y += x[0]: gradients of a value with several readers
     copy,        // x[0] -> y
-    zero,        // 0 -> y: gradient of a parameter no output depends on
+    zero,        // 0 -> y: gradient of what no seeded output depends on
   };
   Kind kind;
   int node = -1;  // into plan.graph().nodes()
-  std::vector<Place> x;
-  Place y;
-  Place dy;
-  std::vector<Place> dx;
-  std::size_t saved = 0;  // offset in the arena, with saved_bytes
-  std::size_t saved_bytes = 0;
+  std::vector<Place> x{};
+  Place y{};
+  Place dy{};
+  std::vector<Place> dx{};
+  ArenaRange saved{};    // written by forward for backward
+  ArenaRange scratch{};  // shared scratch, of this step alone
+};
+
+// Steps and places, as Plan shows them.
+struct PlanLayout {
+  std::vector<Step> forward;
+  std::vector<Step> backward;
+  std::vector<Place> inputs;
+  std::vector<Place> outputs;
+  std::vector<Place> output_grads;
+  std::vector<Place> input_grads;
+  std::size_t arena_bytes = 0;
+  std::size_t block_bytes = 0;  // what the arena would take if nothing shared memory
+  ScratchSize scratch;
 };
 
 class Plan {
@@ -47,30 +67,25 @@ class Plan {
 
   Mode mode() const { return mode_; }
   const Graph& graph() const { return graph_; }  // after the passes
-  const std::vector<Step>& forward_steps() const { return forward_; }
-  const std::vector<Step>& backward_steps() const { return backward_; }
-  const std::vector<Place>& inputs() const { return inputs_; }
-  const std::vector<Place>& outputs() const { return outputs_; }
-  const std::vector<Place>& output_grads() const { return output_grads_; }  // nowhere unless seeded
-  const std::vector<Place>& input_grads() const { return input_grads_; }    // nowhere unless asked for
+  const std::vector<Step>& forward_steps() const { return layout_.forward; }
+  const std::vector<Step>& backward_steps() const { return layout_.backward; }
+  const std::vector<Place>& inputs() const { return layout_.inputs; }
+  const std::vector<Place>& outputs() const { return layout_.outputs; }
+  const std::vector<Place>& output_grads() const { return layout_.output_grads; }  // nowhere unless seeded
+  const std::vector<Place>& input_grads() const { return layout_.input_grads; }    // nowhere unless asked for
 
-  std::size_t arena_bytes() const { return arena_bytes_; }
-  ScratchSize scratch() const { return scratch_; }  // the largest of any step
+  std::size_t arena_bytes() const { return layout_.arena_bytes; }
+  ScratchSize scratch() const { return layout_.scratch; }  // the largest of any step; the shared part lies in the arena
 
+  // The name of a step as tables show it: "conv1 + relu1", "conv1 backward", "sum of gradients".
+  std::string step_name(const Step& step) const;
   // One line per step: layer, op, algorithm and why, place in the arena.
   std::string explain() const;
 
  private:
   Mode mode_;
   Graph graph_;
-  std::vector<Step> forward_;
-  std::vector<Step> backward_;
-  std::vector<Place> inputs_;
-  std::vector<Place> outputs_;
-  std::vector<Place> output_grads_;
-  std::vector<Place> input_grads_;
-  std::size_t arena_bytes_ = 0;
-  ScratchSize scratch_;
+  PlanLayout layout_;
 };
 
 }  // namespace fastcnn

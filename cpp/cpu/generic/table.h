@@ -6,7 +6,6 @@
 #include "cpu/generic/epilogue.h"
 #include "cpu/generic/microkernel.h"
 #include "cpu/generic/pack.h"
-#include "cpu/generic/sgd.h"
 #include "cpu/generic/softmax.h"
 #include "cpu/kernels.h"
 
@@ -31,7 +30,6 @@ constexpr Kernels<typename V::T> make_kernels() {
       .softmax = softmax<V>,
       .softmax_gradient = softmax_gradient<V>,
       .softmax_cross_entropy = softmax_cross_entropy<V>,
-      .sgd = sgd<V>,
   };
 }
 

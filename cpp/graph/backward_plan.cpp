@@ -1,0 +1,107 @@
+// The backward half of a plan. Nodes run in reverse order, so all readers of a value have contributed
+// to its gradient before its producer's turn. A gradient in the arena is read by that one backward
+// step alone, which is why a step may overwrite its dy.
+#include <ranges>
+
+#include "graph/plan_builder.h"
+
+namespace fastcnn {
+
+void PlanBuilder::lay_out_backward() {
+  seed_gradients();
+  for (std::size_t n = graph_.nodes().size(); n-- > 0;) {
+    if (flow_.runs[n]) lay_out_backward(n);
+  }
+  finish_gradients();
+}
+
+void PlanBuilder::seed_gradients() {
+  for (const GraphOutput& output : graph_.outputs()) {
+    const Place seed = output.seeded ? new_block(graph_.spec(output.value)) : Place{};
+    layout_.output_grads.push_back(seed);
+  }
+  for (std::size_t i = 0; i < graph_.outputs().size(); ++i) {
+    const GraphOutput& output = graph_.outputs()[i];
+    if (output.seeded && flow_.is_wanted(output.value)) contribute(output.value, layout_.output_grads[i]);
+  }
+}
+
+void PlanBuilder::lay_out_backward(std::size_t n) {
+  const Node& node = graph_.nodes()[n];
+  const std::vector<Spec> x = graph_.input_specs(node);
+  const Needs needs = node.op->backward_needs(x);
+  Step step{.kind = Step::Kind::backward, .node = static_cast<int>(n)};
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    Place operand{.spec = x[i]};
+    if (node.inputs[i] != no_value) {
+      const Place& value = place(node.inputs[i]);
+      if (value.where == Place::Where::parameter || (needs.x >> i & 1u)) operand = value;
+    }
+    step.x.push_back(operand);
+  }
+  step.y = needs.y ? place(node.output) : Place{.spec = graph_.spec(node.output)};
+  step.dy = gradients_[static_cast<std::size_t>(node.output)];
+  step.saved = saved_[n];
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) step.dx.push_back(gradient_place(node, i, step.dy, x));
+  step.scratch = new_scratch(*node.op, x, Direction::backward);
+  const std::vector<Place> pieces = step.dx;
+  layout_.backward.push_back(std::move(step));
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (pieces[i]) contribute(node.inputs[i], pieces[i]);
+  }
+}
+
+Place PlanBuilder::gradient_place(const Node& node, std::size_t i, const Place& dy, Specs x) {
+  const ValueId v = node.inputs[i];
+  if (!flow_.is_wanted(v) || !node.op->differentiable(static_cast<int>(i))) return {.spec = x[i]};
+  const Value& value = graph_.values()[static_cast<std::size_t>(v)];
+  if (value.kind == Value::Kind::parameter) {
+    const auto p = static_cast<std::size_t>(value.index);
+    if (!has_gradient_place_[p]) {
+      has_gradient_place_[p] = true;
+      return {Place::Where::parameter_grad, p, value.spec};
+    }
+  }
+  if (i == 0 && node.op->backward_in_place(x) && dy.spec.bytes() == x[0].bytes()) {
+    return {Place::Where::arena, dy.at, x[0]};
+  }
+  return new_block(x[i]);
+}
+
+void PlanBuilder::contribute(ValueId value, const Place& piece) {
+  Place& gradient = gradients_[static_cast<std::size_t>(value)];
+  const Value& v = graph_.values()[static_cast<std::size_t>(value)];
+  if (gradient) {
+    layout_.backward.push_back({.kind = Step::Kind::accumulate, .x = {piece}, .y = gradient});
+  } else if (v.kind == Value::Kind::parameter && piece.where == Place::Where::arena) {
+    // A parameter that is itself a seeded output.
+    const auto p = static_cast<std::size_t>(v.index);
+    has_gradient_place_[p] = true;
+    gradient = {Place::Where::parameter_grad, p, v.spec};
+    layout_.backward.push_back({.kind = Step::Kind::copy, .x = {piece}, .y = gradient});
+  } else {
+    gradient = piece;
+  }
+}
+
+void PlanBuilder::finish_gradients() {
+  for (std::size_t p = 0; p < graph_.parameters().size(); ++p) {
+    const GraphParameter& parameter = graph_.parameters()[p];
+    if (!flow_.is_wanted(parameter.value) || has_gradient_place_[p]) continue;
+    const Place place{Place::Where::parameter_grad, p, graph_.spec(parameter.value)};
+    layout_.backward.push_back({.kind = Step::Kind::zero, .y = place});
+  }
+  for (const GraphInput& input : graph_.inputs()) {
+    Place gradient;
+    if (input.requires_grad) {
+      gradient = gradients_[static_cast<std::size_t>(input.value)];
+      if (!gradient) {
+        gradient = new_block(graph_.spec(input.value));
+        layout_.backward.push_back({.kind = Step::Kind::zero, .y = gradient});
+      }
+    }
+    layout_.input_grads.push_back(gradient);
+  }
+}
+
+}  // namespace fastcnn

@@ -1,0 +1,222 @@
+#include "graph/executor.h"
+
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "core/thread_pool.h"
+#include "cpu/kernels.h"
+#include "graph/error_context.h"
+#include "ops/parallel.h"
+
+namespace fastcnn {
+
+struct Executor::Bound {
+  const Step* step;
+  const Op* op;
+  std::vector<ConstView> x;
+  View y;
+  View dy;
+  std::vector<View> dx;
+  std::byte* saved;
+  std::byte* scratch;
+};
+
+namespace {
+
+// y += x.
+void accumulate(ConstView x, View y) {
+  dispatch_floating(y.spec.dtype, [&]<class T>() {
+    const T* source = x.as<T>();
+    T* sum = y.as<T>();
+    parallel_ranges(y.spec.shape.numel(), 3 * sizeof(T), [&](std::int64_t begin, std::int64_t end) {
+      kernels<T>().add(sum + begin, source + begin, sum + begin, end - begin);
+    });
+  });
+}
+
+template <class Items>
+auto& checked(Items& items, int index, const char* what) {
+  if (index < 0 || static_cast<std::size_t>(index) >= items.size()) {
+    throw ValueError("no " + std::string(what) + " " + std::to_string(index) + ", there are " +
+                     std::to_string(items.size()));
+  }
+  return items[static_cast<std::size_t>(index)];
+}
+
+}  // namespace
+
+Executor::Executor(std::shared_ptr<const Plan> plan)
+    : plan_(std::move(plan)), arena_(allocate(plan_->arena_bytes())) {
+  run_.training = plan_->mode() == Mode::training;
+  for (const Step& step : plan_->forward_steps()) forward_.push_back(bind(step));
+  for (const Step& step : plan_->backward_steps()) backward_.push_back(bind(step));
+
+  std::vector<bool> used(plan_->graph().parameters().size(), false);
+  const auto note = [&](const Place& place, View& view) {
+    if (place.where != Place::Where::parameter_grad) return;
+    gradient_operands_.push_back({&view, place.at});
+    if (!used[place.at]) gradient_parameters_.push_back(place.at);
+    used[place.at] = true;
+  };
+  for (Bound& bound : backward_) {
+    note(bound.step->y, bound.y);
+    for (std::size_t i = 0; i < bound.dx.size(); ++i) note(bound.step->dx[i], bound.dx[i]);
+  }
+}
+
+Executor::~Executor() = default;
+
+void* Executor::address(const Place& place) const {
+  switch (place.where) {
+    case Place::Where::arena: return arena_.get() + place.at;
+    case Place::Where::parameter: return plan_->graph().parameters()[place.at].parameter->value.data();
+    case Place::Where::parameter_grad:
+    case Place::Where::nowhere: break;
+  }
+  return nullptr;
+}
+
+Executor::Bound Executor::bind(const Step& step) const {
+  const auto view = [&](const Place& place) { return View{address(place), place.spec}; };
+  const auto range = [&](const ArenaRange& r) { return r.bytes > 0 ? arena_.get() + r.offset : nullptr; };
+  Bound bound{.step = &step,
+              .op = step.node < 0 ? nullptr : plan_->graph().nodes()[static_cast<std::size_t>(step.node)].op.get(),
+              .x = {},
+              .y = view(step.y),
+              .dy = view(step.dy),
+              .dx = {},
+              .saved = range(step.saved),
+              .scratch = range(step.scratch)};
+  for (const Place& place : step.x) bound.x.push_back(view(place));
+  for (const Place& place : step.dx) bound.dx.push_back(view(place));
+  return bound;
+}
+
+void Executor::set_input(int index, const StridedArray& array) {
+  const View destination = input(index);
+  try {
+    copy_in(array, destination);
+  } catch (const Error&) {
+    rethrow_with([&](const std::string& what) {
+      return "input " + plan_->graph().inputs()[static_cast<std::size_t>(index)].name + ": " + what;
+    });
+  }
+}
+
+View Executor::input(int index) {
+  const Place& place = checked(plan_->inputs(), index, "input");
+  return {address(place), place.spec};
+}
+
+ConstView Executor::output(int index) const {
+  const Place& place = checked(plan_->outputs(), index, "output");
+  return {address(place), place.spec};
+}
+
+View Executor::output_grad(int index) {
+  const Place& place = checked(plan_->output_grads(), index, "output with a gradient");
+  if (!place) throw ValueError("output " + std::to_string(index) + " is not seeded");
+  return {address(place), place.spec};
+}
+
+ConstView Executor::input_grad(int index) const {
+  const Place& place = checked(plan_->input_grads(), index, "input with a gradient");
+  if (!place) {
+    throw ValueError("input " + plan_->graph().inputs()[static_cast<std::size_t>(index)].name +
+                     " didn't ask for its gradient");
+  }
+  return {address(place), place.spec};
+}
+
+void Executor::forward(RandomState random) {
+  awaits_backward_ = false;
+  run_.random = random;
+  run(forward_, step_seconds_.data());
+  awaits_backward_ = run_.training;
+}
+
+void Executor::backward() {
+  if (!awaits_backward_) {
+    throw Error(run_.training ? "backward: there must be a forward pass before each backward pass"
+                              : "backward: this plan is for inference");
+  }
+  awaits_backward_ = false;
+  bind_gradients();
+  run(backward_, step_seconds_.data() + (timing_ ? forward_.size() : 0));
+  add_to_held_gradients();
+}
+
+// Where a parameter holds a gradient already, the steps write to a tensor aside, which is added in the
+// end: one more pass over memory, for gradient accumulation alone.
+void Executor::bind_gradients() {
+  const auto& parameters = plan_->graph().parameters();
+  added_.resize(parameters.size());
+  for (const std::size_t p : gradient_parameters_) {
+    Parameter& parameter = *parameters[p].parameter;
+    if (!parameter.grad) parameter.grad = Tensor(parameter.value.spec());
+    if (parameter.has_grad && !added_[p]) added_[p] = Tensor(parameter.value.spec());
+  }
+  for (const GradientOperand& operand : gradient_operands_) {
+    const Parameter& parameter = *parameters[operand.parameter].parameter;
+    operand.view->data = parameter.has_grad ? added_[operand.parameter].data() : parameter.grad.data();
+  }
+}
+
+void Executor::add_to_held_gradients() {
+  for (const std::size_t p : gradient_parameters_) {
+    Parameter& parameter = *plan_->graph().parameters()[p].parameter;
+    if (parameter.has_grad) accumulate(added_[p].view(), parameter.grad.view());
+    parameter.has_grad = true;
+  }
+}
+
+void Executor::set_timing(bool on) {
+  timing_ = on;
+  step_seconds_.assign(on ? forward_.size() + backward_.size() : 0, 0.0);
+}
+
+void Executor::reserve_per_thread_scratch() {
+  const std::size_t stride = align_up(plan_->scratch().per_thread);
+  if (stride == 0) {
+    per_thread_count_ = max_threads;
+    return;
+  }
+  const int threads = thread_count();
+  if (threads <= per_thread_count_) return;
+  per_thread_ = allocate(stride * static_cast<std::size_t>(threads));
+  per_thread_count_ = threads;
+}
+
+void Executor::run(const std::vector<Bound>& steps, double* seconds) {
+  using Clock = std::chrono::steady_clock;
+  reserve_per_thread_scratch();
+  const ThreadLimit limit(per_thread_count_);
+  const FlushDenormals flush;
+  for (const Bound& bound : steps) {
+    const Clock::time_point start = timing_ ? Clock::now() : Clock::time_point();
+    try {
+      run(bound);
+    } catch (const Error&) {
+      rethrow_with([&](const std::string& what) { return plan_->step_name(*bound.step) + ": " + what; });
+    }
+    if (timing_) *seconds++ = std::chrono::duration<double>(Clock::now() - start).count();
+  }
+}
+
+void Executor::run(const Bound& bound) const {
+  const Scratch scratch(bound.scratch, per_thread_.get(), align_up(plan_->scratch().per_thread));
+  switch (bound.step->kind) {
+    case Step::Kind::forward:
+      bound.op->forward({bound.x, bound.y, bound.saved, scratch, &run_});
+      break;
+    case Step::Kind::backward:
+      bound.op->backward({bound.x, bound.y, bound.saved, bound.dy, bound.dx, scratch, &run_});
+      break;
+    case Step::Kind::accumulate: accumulate(bound.x[0], bound.y); break;
+    case Step::Kind::copy: std::memcpy(bound.y.data, bound.x[0].data, bound.y.spec.bytes()); break;
+    case Step::Kind::zero: std::memset(bound.y.data, 0, bound.y.spec.bytes()); break;
+  }
+}
+
+}  // namespace fastcnn

@@ -1,0 +1,24 @@
+#include "graph/plan.h"
+
+#include "graph/plan_builder.h"
+
+namespace fastcnn {
+
+Plan::Plan(const Graph& graph, Mode mode)
+    : mode_(mode), graph_(run_passes(graph, mode)), layout_(PlanBuilder(graph_, mode).build()) {}
+
+std::string Plan::step_name(const Step& step) const {
+  const auto owner = [&](const Place& place) {
+    return place.where == Place::Where::parameter_grad ? " of " + graph_.parameters()[place.at].name : std::string();
+  };
+  switch (step.kind) {
+    case Step::Kind::forward: return graph_.nodes()[static_cast<std::size_t>(step.node)].name;
+    case Step::Kind::backward: return graph_.nodes()[static_cast<std::size_t>(step.node)].name + " backward";
+    case Step::Kind::accumulate: return "sum of gradients" + owner(step.y);
+    case Step::Kind::copy: return "copy of gradient" + owner(step.y);
+    case Step::Kind::zero: return "zero gradient" + owner(step.y);
+  }
+  return "?";
+}
+
+}  // namespace fastcnn

@@ -1,0 +1,170 @@
+#include "graph/plan_builder.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace fastcnn {
+namespace {
+
+// Calls f(at) for each block that a step touches, given the offset's place in the step.
+template <class S, class F>
+void for_each_block(S& step, F&& f) {
+  const auto visit = [&](auto& place) {
+    if (place.where == Place::Where::arena) f(place.at);
+  };
+  for (auto& place : step.x) visit(place);
+  visit(step.y);
+  visit(step.dy);
+  for (auto& place : step.dx) visit(place);
+  if (step.saved.bytes > 0) f(step.saved.offset);
+  if (step.scratch.bytes > 0) f(step.scratch.offset);
+}
+
+}  // namespace
+
+PlanBuilder::PlanBuilder(const Graph& graph, Mode mode)
+    : graph_(graph),
+      mode_(mode),
+      flow_(gradient_flow(graph, mode)),
+      places_(graph.values().size()),
+      kept_(find_kept_values()),
+      unread_(graph.values().size(), 0),
+      saved_(graph.nodes().size()),
+      gradients_(graph.values().size()),
+      has_gradient_place_(graph.parameters().size(), false) {}
+
+PlanLayout PlanBuilder::build() {
+  lay_out_inputs();
+  lay_out_forward();
+  lay_out_outputs();
+  if (mode_ == Mode::training) lay_out_backward();
+  place_blocks();
+  return std::move(layout_);
+}
+
+Place PlanBuilder::new_block(const Spec& spec) {
+  blocks_.push_back({spec.bytes(), std::numeric_limits<int>::max(), 0});
+  return {Place::Where::arena, blocks_.size() - 1, spec};
+}
+
+ArenaRange PlanBuilder::new_range(std::size_t bytes) {
+  if (bytes == 0) return {};
+  blocks_.push_back({bytes, std::numeric_limits<int>::max(), 0});
+  return {blocks_.size() - 1, bytes};
+}
+
+ArenaRange PlanBuilder::new_scratch(const Op& op, Specs x, Direction direction) {
+  const ScratchSize size = op.scratch(x, direction);
+  layout_.scratch.shared = std::max(layout_.scratch.shared, size.shared);
+  layout_.scratch.per_thread = std::max(layout_.scratch.per_thread, size.per_thread);
+  return new_range(size.shared);
+}
+
+std::vector<bool> PlanBuilder::find_kept_values() const {
+  std::vector<bool> kept(graph_.values().size(), false);
+  const auto keep = [&](ValueId v) { kept[static_cast<std::size_t>(v)] = true; };
+  for (const GraphInput& input : graph_.inputs()) keep(input.value);
+  for (const GraphParameter& p : graph_.parameters()) keep(p.value);
+  for (const GraphOutput& output : graph_.outputs()) keep(output.value);
+  for (std::size_t n = 0; n < graph_.nodes().size(); ++n) {
+    if (!flow_.runs[n]) continue;
+    const Node& node = graph_.nodes()[n];
+    const Needs needs = node.op->backward_needs(graph_.input_specs(node));
+    if (needs.y) keep(node.output);
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.inputs[i] != no_value && (needs.x >> i & 1u)) keep(node.inputs[i]);
+    }
+  }
+  return kept;
+}
+
+bool PlanBuilder::can_run_in_place(const Node& node, Specs x) const {
+  if (node.inputs.empty() || !node.op->forward_in_place(x)) return false;
+  const auto v = static_cast<std::size_t>(node.inputs[0]);
+  return unread_[v] == 1 && !kept_[v] && graph_.spec(node.inputs[0]).bytes() == graph_.spec(node.output).bytes();
+}
+
+void PlanBuilder::lay_out_inputs() {
+  for (const GraphInput& input : graph_.inputs()) {
+    layout_.inputs.push_back(places_[static_cast<std::size_t>(input.value)] = new_block(graph_.spec(input.value)));
+  }
+  for (std::size_t i = 0; i < graph_.parameters().size(); ++i) {
+    const ValueId v = graph_.parameters()[i].value;
+    places_[static_cast<std::size_t>(v)] = {Place::Where::parameter, i, graph_.spec(v)};
+  }
+}
+
+void PlanBuilder::lay_out_forward() {
+  for (const Node& node : graph_.nodes()) {
+    for (const ValueId v : node.inputs) {
+      if (v != no_value) ++unread_[static_cast<std::size_t>(v)];
+    }
+  }
+  for (std::size_t n = 0; n < graph_.nodes().size(); ++n) {
+    const Node& node = graph_.nodes()[n];
+    const std::vector<Spec> x = graph_.input_specs(node);
+    Step step{.kind = Step::Kind::forward, .node = static_cast<int>(n)};
+    for (const ValueId v : node.inputs) step.x.push_back(v == no_value ? Place{} : place(v));
+    if (can_run_in_place(node, x)) {
+      step.y = place(node.inputs[0]);
+      step.y.spec = graph_.spec(node.output);
+    } else {
+      step.y = new_block(graph_.spec(node.output));
+    }
+    if (mode_ == Mode::training) step.saved = saved_[n] = new_range(node.op->backward_needs(x).saved_bytes);
+    step.scratch = new_scratch(*node.op, x, Direction::forward);
+    for (const ValueId v : node.inputs) {
+      if (v != no_value) --unread_[static_cast<std::size_t>(v)];
+    }
+    places_[static_cast<std::size_t>(node.output)] = step.y;
+    layout_.forward.push_back(std::move(step));
+  }
+}
+
+void PlanBuilder::lay_out_outputs() {
+  for (const GraphOutput& output : graph_.outputs()) layout_.outputs.push_back(place(output.value));
+}
+
+// Time 0: inputs are set. Then the forward steps; the time between, when seeds are filled in; the
+// backward steps; and the end, when outputs and gradients are read. Inputs live throughout, so that a
+// plan can run again on what it was given.
+void PlanBuilder::place_blocks() {
+  const auto touch = [&](std::size_t block, int time) {
+    blocks_[block].first = std::min(blocks_[block].first, time);
+    blocks_[block].last = std::max(blocks_[block].last, time);
+  };
+  const auto touch_places = [&](const std::vector<Place>& places, int time) {
+    for (const Place& place : places) {
+      if (place.where == Place::Where::arena) touch(place.at, time);
+    }
+  };
+  int time = 0;
+  touch_places(layout_.inputs, time);
+  for (const Step& step : layout_.forward) {
+    ++time;
+    for_each_block(step, [&](std::size_t block) { touch(block, time); });
+  }
+  touch_places(layout_.output_grads, ++time);
+  for (const Step& step : layout_.backward) {
+    ++time;
+    for_each_block(step, [&](std::size_t block) { touch(block, time); });
+  }
+  ++time;
+  for (const auto* places : {&layout_.inputs, &layout_.outputs, &layout_.input_grads}) touch_places(*places, time);
+
+  const MemoryPlan memory = plan_memory(blocks_);
+  layout_.arena_bytes = memory.bytes;
+  for (const Lifetime& block : blocks_) layout_.block_bytes += align_up(block.bytes);
+
+  const auto resolve = [&](std::size_t& at) { at = memory.offsets[at]; };
+  for (auto* steps : {&layout_.forward, &layout_.backward}) {
+    for (Step& step : *steps) for_each_block(step, resolve);
+  }
+  for (auto* places : {&layout_.inputs, &layout_.outputs, &layout_.output_grads, &layout_.input_grads}) {
+    for (Place& place : *places) {
+      if (place.where == Place::Where::arena) resolve(place.at);
+    }
+  }
+}
+
+}  // namespace fastcnn

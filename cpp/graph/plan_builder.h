@@ -1,0 +1,58 @@
+// How a plan comes about; for plan.cpp alone. Steps are laid out over numbered blocks of memory first;
+// when all of them stand, each block's lifetime is known and the blocks get offsets in the arena.
+#pragma once
+
+#include <vector>
+
+#include "graph/gradient_flow.h"
+#include "graph/memory_plan.h"
+#include "graph/plan.h"
+
+namespace fastcnn {
+
+class PlanBuilder {
+ public:
+  PlanBuilder(const Graph& graph, Mode mode);
+
+  PlanLayout build();
+
+ private:
+  void lay_out_inputs();
+  void lay_out_forward();
+  void lay_out_outputs();
+  void lay_out_backward();  // backward_plan.cpp, with all that follows it
+  void place_blocks();
+
+  // While building, Place::at and ArenaRange::offset of what lies in the arena are numbers of blocks.
+  Place new_block(const Spec& spec);
+  ArenaRange new_range(std::size_t bytes);
+  ArenaRange new_scratch(const Op& op, Specs x, Direction direction);
+
+  // Values that must stay as they are when their last reader in the forward pass has run.
+  std::vector<bool> find_kept_values() const;
+  bool can_run_in_place(const Node& node, Specs x) const;
+
+  void seed_gradients();
+  void lay_out_backward(std::size_t node);
+  // Where a node's backward step puts its gradient of input `i`.
+  Place gradient_place(const Node& node, std::size_t i, const Place& dy, Specs x);
+  // Adds `piece` to the gradient of a value.
+  void contribute(ValueId value, const Place& piece);
+  void finish_gradients();
+
+  const Place& place(ValueId value) const { return places_[static_cast<std::size_t>(value)]; }
+
+  const Graph& graph_;
+  const Mode mode_;
+  const GradientFlow flow_;
+  PlanLayout layout_;
+  std::vector<Lifetime> blocks_;
+  std::vector<Place> places_;          // of each value
+  std::vector<bool> kept_;             // of each value: find_kept_values()
+  std::vector<int> unread_;            // of each value: readers in the forward pass that have not run yet
+  std::vector<ArenaRange> saved_;      // of each node
+  std::vector<Place> gradients_;       // of each value: the sum of what has been contributed so far
+  std::vector<bool> has_gradient_place_;  // of each parameter: a step writes the place of its gradient
+};
+
+}  // namespace fastcnn
