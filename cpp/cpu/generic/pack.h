@@ -21,49 +21,53 @@ inline V zip(V a, V b, Indices<I...>) {
 }
 
 // The V::size x V::size block in v, transposed in registers: log2(size) perfect shuffles.
-template <class V>
-inline void transpose(V (&v)[V::size]) {
-  using Lanes = typename MakeIndices<V::size>::type;
-  constexpr int half = V::size / 2;
-#pragma GCC unroll 4
-  for (int stage = 1; stage < V::size; stage *= 2) {
+template <class V, int Stages = V::size>
+[[gnu::always_inline]] inline void transpose(V (&v)[V::size]) {
+  if constexpr (Stages > 1) {
+    using Lanes = typename MakeIndices<V::size>::type;
+    constexpr int half = V::size / 2;
     V mixed[V::size];
 #pragma GCC unroll 16
     for (int i = 0; i < half; ++i) {
       mixed[2 * i] = zip<0>(v[i], v[i + half], Lanes{});
       mixed[2 * i + 1] = zip<half>(v[i], v[i + half], Lanes{});
     }
+    transpose<V, Stages / 2>(mixed);
 #pragma GCC unroll 16
     for (int i = 0; i < V::size; ++i) v[i] = mixed[i];
   }
 }
 
-// One panel of `count` <= width lines out of a source whose lines are contiguous in k. Vectors are
-// loaded whole where that stays inside the source, and stored whole: what they spill past a row of the
-// panel is overwritten by the next one, so the last chunk of a block of rows goes first.
+// V::size lines of V::size elements from x on, to rows of the panel. Lines past the last one are read as
+// copies of it.
+template <class V>
+inline void pack_block_transposing(int64_t last_line, const typename V::T* x, int64_t ld, int64_t width,
+                                   typename V::T* packed) {
+  V v[V::size];
+#pragma GCC unroll 16
+  for (int i = 0; i < V::size; ++i) v[i] = V::load(x + (i < last_line ? i : last_line) * ld);
+  transpose(v);
+#pragma GCC unroll 16
+  for (int i = 0; i < V::size; ++i) v[i].store(packed + i * width);
+}
+
+// One panel of `count` <= width lines out of a source whose lines are contiguous in k. Vectors are stored
+// whole: what they spill past a row of the panel is overwritten by the next one, so the last chunk of a
+// block of rows goes first. The last block overlaps the one before, so nothing is read past a line.
 template <class V>
 inline void pack_panel_transposing(int64_t count, int64_t k, const typename V::T* x, int64_t ld, int64_t width,
                                    typename V::T* packed) {
+  if (k < V::size) {
+    for (int64_t p = 0; p < k; ++p) {
+      for (int64_t i = 0; i < width; ++i) packed[p * width + i] = x[(i < count ? i : count - 1) * ld + p];
+    }
+    return;
+  }
   for (int64_t p = 0; p < k; p += V::size) {
-    const int64_t depth = k - p < V::size ? k - p : V::size;
+    const int64_t from = p < k - V::size ? p : k - V::size;
     for (int64_t first = (width - 1) / V::size * V::size; first >= 0; first -= V::size) {
-      V v[V::size];
-#pragma GCC unroll 16
-      for (int i = 0; i < V::size; ++i) {
-        const int64_t line = first + i;
-        if (line >= count) {
-          v[i] = V{};
-        } else if (depth == V::size || (line + 1 < count && ld >= V::size)) {
-          v[i] = V::load(x + line * ld + p);  // lanes past depth are not stored
-        } else {
-          v[i] = V::load_partial(x + line * ld + p, depth);
-        }
-      }
-      transpose(v);
-#pragma GCC unroll 16
-      for (int i = 0; i < V::size; ++i) {
-        if (i < depth) v[i].store(packed + (p + i) * width + first);
-      }
+      const int64_t line = first < count ? first : count - 1;
+      pack_block_transposing<V>(count - 1 - line, x + line * ld + from, ld, width, packed + from * width + first);
     }
   }
 }
