@@ -72,16 +72,25 @@ inline void pack_panel_transposing(int64_t count, int64_t k, const typename V::T
   }
 }
 
-// The same out of a source whose lines lie side by side, `available` of them from the panel's first on.
+// Rows [from, to) of all panels out of a source whose lines lie side by side. The rows of a run are few, so
+// that the source is read in long stretches and its pages stay known; vectors spill as above.
 template <class V>
-inline void pack_panel_copying(int64_t available, int64_t k, const typename V::T* x, int64_t ld, int64_t width,
-                               typename V::T* packed) {
-  for (int64_t p = 0; p < k; ++p) {
-    for (int64_t first = 0; first < width; first += V::size) {
-      const bool whole = first + V::size <= available || (p + 1 < k && ld >= V::size);
-      const typename V::T* row = x + p * ld + first;
-      const V v = whole ? V::load(row) : V::load_partial(row, available - first);
-      v.store(packed + p * width + first);
+inline void pack_rows_copying(int64_t from, int64_t to, int64_t extent, int64_t k, const typename V::T* x,
+                              int64_t ld, int64_t width, int64_t multiple, typename V::T* packed) {
+  for (int64_t line = 0; line < extent; line += width) {
+    const int64_t left = extent - line;
+    const int64_t padded = left < width ? (left + multiple - 1) / multiple * multiple : width;
+    typename V::T* panel = packed + line * k;
+    for (int64_t p = from; p < to; ++p) {
+      const typename V::T* row = x + p * ld + line;
+      for (int64_t first = 0; first < padded; first += V::size) {
+        const V v = first + V::size <= left ? V::load(row + first) : V::load_partial(row + first, left - first);
+        if (p + 1 < k || first + V::size <= padded) {
+          v.store(panel + p * padded + first);
+        } else {  // the row behind is the next panel's first, and already there
+          v.store_partial(panel + p * padded + first, padded - first);
+        }
+      }
     }
   }
 }
@@ -89,16 +98,18 @@ inline void pack_panel_copying(int64_t available, int64_t k, const typename V::T
 template <class V>
 void pack(bool k_contiguous, int64_t extent, int64_t k, const typename V::T* x, int64_t ld, int64_t width,
           int64_t multiple, typename V::T* packed) {
+  if (!k_contiguous) {
+    constexpr int64_t run = 16;
+    for (int64_t p = 0; p < k; p += run) {
+      pack_rows_copying<V>(p, p + run < k ? p + run : k, extent, k, x, ld, width, multiple, packed);
+    }
+    return;
+  }
   for (int64_t line = 0; line < extent; line += width) {
     const int64_t left = extent - line;
     const int64_t count = left < width ? left : width;
     const int64_t padded = (count + multiple - 1) / multiple * multiple;
-    typename V::T* panel = packed + line * k;
-    if (k_contiguous) {
-      pack_panel_transposing<V>(count, k, x + line * ld, ld, padded, panel);
-    } else {
-      pack_panel_copying<V>(left, k, x + line, ld, padded, panel);
-    }
+    pack_panel_transposing<V>(count, k, x + line * ld, ld, padded, packed + line * k);
   }
 }
 

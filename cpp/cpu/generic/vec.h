@@ -21,14 +21,22 @@ struct Vec {
   static Vec load(const T* p) { return {*reinterpret_cast<const Unaligned*>(p)}; }
   void store(T* p) const { *reinterpret_cast<Unaligned*>(p) = raw; }
   static Vec broadcast(T x) { return {Raw{} + x}; }
-  // The first `count` < size elements; the rest are 0.
+  // The first `count` <= size elements; the rest are 0. Masked where the ISA's tag knows how.
   static Vec load_partial(const T* p, int64_t count) {
-    Vec v{};
-    for (int64_t i = 0; i < count; ++i) v.raw[i] = p[i];
-    return v;
+    if constexpr (requires { Tag::load_partial(p, count); }) {
+      return {Tag::load_partial(p, count)};
+    } else {
+      Vec v{};
+      for (int64_t i = 0; i < count; ++i) v.raw[i] = p[i];
+      return v;
+    }
   }
   void store_partial(T* p, int64_t count) const {
-    for (int64_t i = 0; i < count; ++i) p[i] = raw[i];
+    if constexpr (requires { Tag::store_partial(p, count, raw); }) {
+      Tag::store_partial(p, count, raw);
+    } else {
+      for (int64_t i = 0; i < count; ++i) p[i] = raw[i];
+    }
   }
 
   friend Vec operator+(Vec a, Vec b) { return {a.raw + b.raw}; }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <immintrin.h>
+
 #include "cpu/generic/vec.h"
 
 namespace fastcnn::avx2 {
@@ -8,6 +10,15 @@ struct Tag {
   // The GEMM's tile. 16 registers: 12 sums, 2 of b, 1 of a.
   static constexpr int gemm_rows = 6;
   static constexpr int gemm_vectors = 2;
+
+  // All bits set in the first `count` 32-bit lanes.
+  static __m256i first(int64_t count) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+  static __m256 load_partial(const float* p, int64_t count) { return _mm256_maskload_ps(p, first(count)); }
+  static __m256d load_partial(const double* p, int64_t count) { return _mm256_maskload_pd(p, first(2 * count)); }
+  static void store_partial(float* p, int64_t count, __m256 x) { _mm256_maskstore_ps(p, first(count), x); }
+  static void store_partial(double* p, int64_t count, __m256d x) { _mm256_maskstore_pd(p, first(2 * count), x); }
 };
 
 template <class T>

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <immintrin.h>
+
 #include "cpu/generic/vec.h"
 
 namespace fastcnn::avx512 {
@@ -8,6 +10,20 @@ struct Tag {
   // The GEMM's tile. 32 registers: 28 sums, 2 of b, 1 of a.
   static constexpr int gemm_rows = 14;
   static constexpr int gemm_vectors = 2;
+
+  static uint32_t first(int64_t count) { return (uint32_t{1} << count) - 1; }
+  static __m512 load_partial(const float* p, int64_t count) {
+    return _mm512_maskz_loadu_ps(static_cast<__mmask16>(first(count)), p);
+  }
+  static __m512d load_partial(const double* p, int64_t count) {
+    return _mm512_maskz_loadu_pd(static_cast<__mmask8>(first(count)), p);
+  }
+  static void store_partial(float* p, int64_t count, __m512 x) {
+    _mm512_mask_storeu_ps(p, static_cast<__mmask16>(first(count)), x);
+  }
+  static void store_partial(double* p, int64_t count, __m512d x) {
+    _mm512_mask_storeu_pd(p, static_cast<__mmask8>(first(count)), x);
+  }
 };
 
 template <class T>
