@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "cpu/activation.h"
+#include "cpu/windows.h"
 
 namespace fastcnn {
 
@@ -60,6 +61,15 @@ struct Kernels {
   // loss[i] = -log softmax(x[i])[target[i]]; probabilities, the softmax itself, may be null.
   void (*softmax_cross_entropy)(const T* x, const int64_t* target, T* probabilities, T* loss, int64_t rows,
                                 int64_t cols);
+
+  // Rows [pixel_begin, pixel_end) of the matrix whose rows are output pixels of the batch x and whose
+  // columns are (tap, channel) for the taps [tap_begin, tap_end) of the k_h * k_w of a window; taps
+  // outside of the image are 0. x: pixels at distance pixel_stride, of which `channels` are taken.
+  void (*im2col)(const Windows2d& g, int64_t pixel_stride, int64_t channels, const T* x, int64_t pixel_begin,
+                 int64_t pixel_end, int64_t tap_begin, int64_t tap_end, T* col);
+  // The transpose: adds such rows, with all taps, to dx, but only to the image rows [row_begin, row_end).
+  void (*col2im_add)(const Windows2d& g, int64_t pixel_stride, int64_t channels, const T* col, int64_t pixel_begin,
+                     int64_t pixel_end, int64_t row_begin, int64_t row_end, T* dx);
 };
 
 // The table of active_isa().

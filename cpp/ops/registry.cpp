@@ -6,6 +6,7 @@
 #include "core/edit_distance.h"
 #include "core/error.h"
 #include "ops/activation.h"
+#include "ops/conv2d.h"
 #include "ops/flatten.h"
 #include "ops/linear.h"
 #include "ops/softmax_cross_entropy.h"
@@ -20,6 +21,7 @@ struct Entry {
 
 constexpr std::array entries = {
     Entry{"activation", ActivationOp::make},
+    Entry{"conv2d", Conv2d::make},
     Entry{"flatten", Flatten::make},
     Entry{"linear", Linear::make},
     Entry{"softmax_cross_entropy", SoftmaxCrossEntropy::make},

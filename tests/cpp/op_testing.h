@@ -50,6 +50,17 @@ inline void expect_same_bytes(const Tensor& actual, const Tensor& expected, cons
   EXPECT_EQ(std::memcmp(actual.data(), expected.data(), expected.spec().bytes()), 0) << what;
 }
 
+// f() throws an Error whose message contains `part`.
+template <class Error, class F>
+void expect_throws(F f, const std::string& part) {
+  try {
+    f();
+    ADD_FAILURE() << "nothing thrown, expected: " << part;
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what() << "\nexpected: " << part;
+  }
+}
+
 // Memory full of NaNs with a fence behind, so that what is read before it is written shows in the
 // results and what is written past the end is found.
 class FencedMemory {

@@ -4,6 +4,7 @@
 #include "cpu/generic/column_sums.h"
 #include "cpu/generic/elementwise.h"
 #include "cpu/generic/epilogue.h"
+#include "cpu/generic/im2col.h"
 #include "cpu/generic/microkernel.h"
 #include "cpu/generic/pack.h"
 #include "cpu/generic/softmax.h"
@@ -30,6 +31,8 @@ constexpr Kernels<typename V::T> make_kernels() {
       .softmax = softmax<V>,
       .softmax_gradient = softmax_gradient<V>,
       .softmax_cross_entropy = softmax_cross_entropy<V>,
+      .im2col = im2col<V>,
+      .col2im_add = col2im_add<V>,
   };
 }
 

@@ -1,0 +1,125 @@
+#include "ops/conv2d.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "core/error.h"
+#include "ops/activation.h"
+#include "ops/checks.h"
+
+namespace fastcnn {
+namespace {
+
+std::string channels(std::int64_t count) { return std::to_string(count) + (count == 1 ? " channel" : " channels"); }
+
+}  // namespace
+
+Conv2d::Conv2d(Options options) : options_(std::move(options)) {
+  if (options_.groups < 1) throw ValueError("groups is " + std::to_string(options_.groups) + ", expected at least 1");
+  if (!options_.activation.gradient_from_output()) {
+    throw ValueError("conv2d can't end in " + fastcnn::describe(options_.activation) +
+                     ", whose gradient needs its input; add it as a layer");
+  }
+}
+
+OpPtr Conv2d::make(Attributes& attributes) {
+  Options options;
+  options.stride = read_pair(attributes, "stride", {1, 1}, 1);
+  options.pad = read_pair(attributes, "pad", {0, 0}, 0);
+  options.dilation = read_pair(attributes, "dilation", {1, 1}, 1);
+  options.groups = attributes.integer("groups", 1);
+  options.algorithm = attributes.text("algorithm", "auto");
+  options.activation = read_activation(attributes, "activation", "identity");
+  return std::make_shared<Conv2d>(std::move(options));
+}
+
+std::string Conv2d::describe(Specs x) const {
+  std::string text = "Conv2d";
+  if (x.size() > 1 && x[1].shape.rank() == 4) {
+    const Shape& w = x[1].shape;
+    text.append(" ").append(std::to_string(w[1] * options_.groups)).append("→").append(std::to_string(w[0]));
+    text.append(", ").append(std::to_string(w[2])).append("x").append(std::to_string(w[3]));
+  }
+  if (options_.stride != Pair{1, 1}) text += ", stride=" + fastcnn::describe(options_.stride);
+  if (options_.pad != Pair{0, 0}) text += ", pad=" + fastcnn::describe(options_.pad);
+  if (options_.dilation != Pair{1, 1}) text += ", dilation=" + fastcnn::describe(options_.dilation);
+  if (options_.groups > 1) text += ", groups=" + std::to_string(options_.groups);
+  if (options_.activation.kind != Activation::Kind::identity) text += ", " + fastcnn::describe(options_.activation);
+  return text;
+}
+
+Conv2dProblem Conv2d::problem(const Shape& x, const Shape& w) const {
+  Conv2dProblem p;
+  static_cast<Windows2d&>(p) =
+      slide({.kernel = {w[2], w[3]}, .stride = options_.stride, .pad = options_.pad, .dilation = options_.dilation}, x);
+  p.n = x[0];
+  p.c_in = x[1];
+  p.c_out = w[0];
+  p.groups = options_.groups;
+  return p;
+}
+
+void Conv2d::check(const Spec& x, const Spec& w) const {
+  check_floating(x);
+  check_rank(x, 4, "n, c, h, w");
+  check_same_dtype(w, "weight", x, "input");
+  check_rank(w, 4, "c_out, c_in/groups, k_h, k_w", "weight");
+  if (w.shape.numel() == 0) throw ShapeError("weight is empty: " + w.shape.str());
+  const std::int64_t groups = options_.groups;
+  if (w.shape[0] % groups != 0) {
+    throw ShapeError(channels(w.shape[0]) + " of output can't be divided into " + std::to_string(groups) + " groups");
+  }
+  if (x.shape[1] % w.shape[1] != 0 || x.shape[1] / w.shape[1] != groups) {
+    throw ShapeError("input has " + channels(x.shape[1]) + ", expected " + std::to_string(w.shape[1] * groups));
+  }
+}
+
+Spec Conv2d::infer(Specs x) const {
+  check_inputs(x, 2, 3, "x, w, b");
+  check(x[0], x[1]);
+  const Conv2dProblem p = problem(x[0].shape, x[1].shape);
+  if (is_present(x, 2)) {
+    check_same_dtype(x[2], "bias", x[0], "input");
+    if (x[2].shape != Shape{p.c_out}) {
+      throw ShapeError("bias has shape " + x[2].shape.str() + ", expected " + Shape{p.c_out}.str());
+    }
+  }
+  dispatch_floating(x[0].dtype, [&]<class T>() {
+    for (const Conv2dPass pass : conv2d_passes) choose_conv2d_algorithm<T>(options_.algorithm, p, pass);
+  });
+  return {{p.n, p.c_out, p.h_out, p.w_out}, x[0].dtype};
+}
+
+Needs Conv2d::backward_needs(Specs) const { return {.x = 0b11, .y = !options_.activation.gradient_is_constant()}; }
+
+std::int64_t Conv2d::macs(Specs x) const {
+  const Conv2dProblem p = problem(x[0].shape, x[1].shape);
+  return p.pixels() * p.weights();
+}
+
+std::string Conv2d::algorithm(Specs x) const {
+  const Conv2dProblem p = problem(x[0].shape, x[1].shape);
+  std::vector<std::string> choices;
+  dispatch_floating(x[0].dtype, [&]<class T>() {
+    for (const Conv2dPass pass : conv2d_passes) {
+      std::string why;
+      std::string choice(choose_conv2d_algorithm<T>(options_.algorithm, p, pass, &why).name());
+      choices.push_back(why.empty() ? choice : choice + " (" + why + ")");
+    }
+  });
+  if (choices[1] == choices[0] && choices[2] == choices[0]) return choices[0];
+  std::string text;
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    text.append(i > 0 ? ", " : "").append(name_of(conv2d_passes[i])).append(" ").append(choices[i]);
+  }
+  return text;
+}
+
+std::shared_ptr<const Op> Conv2d::fused_with(const Activation& f) const {
+  if (options_.activation.kind != Activation::Kind::identity || !f.gradient_from_output()) return nullptr;
+  Options options = options_;
+  options.activation = f;
+  return std::make_shared<Conv2d>(std::move(options));
+}
+
+}  // namespace fastcnn

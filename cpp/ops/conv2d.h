@@ -1,0 +1,56 @@
+// Two-dimensional convolution (cross-correlation, as every framework means it) with groups:
+// y[n, co, oh, ow] = f(b[co] + sum over ci, kh, kw of w[co, ci, kh, kw] x[n, group + ci, ih, iw]) with
+// ih = oh stride - pad + kh dilation, iw alike, and x 0 outside of the image.
+// Inputs x (n, c_in, h, w), w (c_out, c_in/groups, k_h, k_w), b (c_out) optional.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cpu/activation.h"
+#include "ops/attributes.h"
+#include "ops/conv2d_algorithm.h"
+#include "ops/op.h"
+#include "ops/window.h"
+
+namespace fastcnn {
+
+class Conv2d final : public Op {
+ public:
+  struct Options {
+    Pair stride{1, 1};
+    Pair pad{0, 0};
+    Pair dilation{1, 1};
+    std::int64_t groups = 1;
+    std::string algorithm = "auto";  // or a name of conv2d_algorithms()
+    Activation activation;
+  };
+
+  // Throws ValueError for groups below 1 and for an activation whose gradient can't be had from y.
+  explicit Conv2d(Options options);
+  // stride (1), pad (0), dilation (1): a number or a pair; groups (1); algorithm ("auto");
+  // activation ("identity") with a and b.
+  static OpPtr make(Attributes& attributes);
+
+  const Options& options() const { return options_; }
+
+  std::string_view kind() const override { return "conv2d"; }
+  std::string describe(Specs x) const override;
+  Spec infer(Specs x) const override;
+  Needs backward_needs(Specs x) const override;
+  ScratchSize scratch(Specs x, Direction direction) const override;
+  std::int64_t macs(Specs x) const override;
+  std::string algorithm(Specs x) const override;
+  std::shared_ptr<const Op> fused_with(const Activation& f) const override;
+  void forward(const ForwardArgs& args) const override;
+  void backward(const BackwardArgs& args) const override;
+
+ private:
+  // Of inputs that infer() has accepted.
+  Conv2dProblem problem(const Shape& x, const Shape& w) const;
+  void check(const Spec& x, const Spec& w) const;
+
+  Options options_;
+};
+
+}  // namespace fastcnn

@@ -1,0 +1,76 @@
+// The ways to compute a convolution, in the order in which they are tried. One file each:
+// conv2d_<name>_cpu.cpp; the list is in conv2d_algorithm.cpp.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "cpu/gemm.h"
+#include "cpu/windows.h"
+#include "ops/op.h"
+
+namespace fastcnn {
+
+// All extents of one convolution; none is 0. x (n, c_in, h_in, w_in), w (c_out, c_in/groups, k_h, k_w),
+// y (n, c_out, h_out, w_out), stored channels-last (core/tensor.h).
+struct Conv2dProblem : Windows2d {
+  std::int64_t n = 0;
+  std::int64_t c_in = 0;
+  std::int64_t c_out = 0;
+  std::int64_t groups = 1;
+
+  std::int64_t group_in() const { return c_in / groups; }
+  std::int64_t group_out() const { return c_out / groups; }
+  std::int64_t taps() const { return k_h * k_w; }
+  std::int64_t depth() const { return taps() * group_in(); }  // products summed in one element of y
+  std::int64_t pixels() const { return n * h_out * w_out; }
+  std::int64_t weights() const { return c_out * depth(); }
+};
+
+enum class Conv2dPass { forward, backward_data, backward_weights };
+inline constexpr Conv2dPass conv2d_passes[] = {Conv2dPass::forward, Conv2dPass::backward_data,
+                                               Conv2dPass::backward_weights};
+
+std::string_view name_of(Conv2dPass pass);
+
+// Stateless. Each pass may be refused on its own; calling a refused one is a bug.
+template <class T>
+class Conv2dAlgorithm {
+ public:
+  virtual ~Conv2dAlgorithm() = default;
+  virtual std::string_view name() const = 0;
+  // Why it doesn't do this pass of this problem; empty when it does.
+  virtual std::string refusal(const Conv2dProblem&, Conv2dPass) const { return {}; }
+  virtual ScratchSize scratch(const Conv2dProblem&, Conv2dPass) const { return {}; }
+
+  // y = f(x * w + bias).
+  virtual void forward(const Conv2dProblem& p, const T* x, const T* w, const Epilogue<T>& epilogue, T* y,
+                       const Scratch& scratch) const = 0;
+  // dx, written in full; dy is the gradient before bias and activation.
+  virtual void backward_data(const Conv2dProblem& p, const T* dy, const T* w, T* dx, const Scratch& scratch) const = 0;
+  // dw, written in full.
+  virtual void backward_weights(const Conv2dProblem& p, const T* x, const T* dy, T* dw,
+                                const Scratch& scratch) const = 0;
+};
+
+template <class T>
+std::span<const Conv2dAlgorithm<T>* const> conv2d_algorithms();
+
+// The first of the list that takes the pass ("auto") or the one of that name. Throws ValueError for an
+// unknown name and for one that refuses, with its reason. `why`, when given, gets "name: reason" of
+// those passed over, separated by "; ".
+template <class T>
+const Conv2dAlgorithm<T>& choose_conv2d_algorithm(std::string_view name, const Conv2dProblem& p, Conv2dPass pass,
+                                                  std::string* why = nullptr);
+
+// One per conv2d_<name>_cpu.cpp.
+template <class T>
+const Conv2dAlgorithm<T>& conv2d_pointwise();
+template <class T>
+const Conv2dAlgorithm<T>& conv2d_im2col();
+template <class T>
+const Conv2dAlgorithm<T>& conv2d_reference();
+
+}  // namespace fastcnn

@@ -1,0 +1,108 @@
+// The frame of every GEMM-based weight gradient: dw (c_out x depth) = dy^T (c_out x pixels) * columns
+// (pixels x depth). dw is cut into blocks that stay in the second-level cache while all pixels stream
+// past; where that gives too few tasks, pixels are cut too and the partial sums are added in order.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/thread_pool.h"
+#include "cpu/gemm.h"
+#include "cpu/kernels.h"
+#include "ops/conv2d_algorithm.h"
+#include "ops/parallel.h"
+
+namespace fastcnn {
+
+// How a weight gradient is cut: a function of the problem alone.
+struct WeightGradientCut {
+  std::int64_t rows;         // of dw in a block: output channels
+  std::int64_t taps;         // of dw in a block
+  std::int64_t chunk;        // pixels in one product
+  std::int64_t parts;        // cuts of the pixels
+  std::int64_t part_pixels;  // a multiple of chunk
+  std::int64_t row_blocks;
+  std::int64_t tap_blocks;
+
+  template <class T>
+  static WeightGradientCut of(const Conv2dProblem& p) {
+    constexpr std::int64_t block_elements = (std::int64_t{512} << 10) / sizeof(T);
+    constexpr std::int64_t column_elements = block_elements;
+    constexpr std::int64_t enough_tasks = 16;
+    WeightGradientCut cut{};
+    cut.taps = std::clamp<std::int64_t>(block_elements / (p.group_out() * p.group_in()), 1, p.taps());
+    if (cut.taps > p.k_w) cut.taps -= cut.taps % p.k_w;  // whole kernel rows are copied in one go
+    cut.tap_blocks = ceil_div(p.taps(), cut.taps);
+    // One tap alone is cut by rows when it is much too large, at the price of copying columns again.
+    cut.row_blocks = std::max<std::int64_t>(1, p.group_out() * cut.taps * p.group_in() / (2 * block_elements));
+    cut.rows = ceil_div(p.group_out(), cut.row_blocks);
+    cut.row_blocks = ceil_div(p.group_out(), cut.rows);
+    cut.chunk = std::clamp<std::int64_t>(column_elements / (cut.taps * p.group_in()), 128, 2048);
+    cut.chunk = std::min(cut.chunk, p.pixels());
+    const std::int64_t chunks = ceil_div(p.pixels(), cut.chunk);
+    const std::int64_t blocks = p.groups * cut.row_blocks * cut.tap_blocks;
+    cut.part_pixels = ceil_div(chunks, std::min(chunks, ceil_div(enough_tasks, blocks))) * cut.chunk;
+    cut.parts = ceil_div(p.pixels(), cut.part_pixels);
+    return cut;
+  }
+
+  std::int64_t tasks(const Conv2dProblem& p) const { return p.groups * row_blocks * tap_blocks * parts; }
+  std::size_t partial_elements(const Conv2dProblem& p) const {
+    return parts > 1 ? static_cast<std::size_t>(parts * p.weights()) : 0;
+  }
+
+ private:
+  static std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+};
+
+// Columns of some pixels and taps of one group, (pixels x taps * group_in), as a matrix in memory.
+template <class T>
+struct Columns {
+  const T* data;
+  std::int64_t ld;
+};
+
+// columns(worker, group, pixel_begin, pixel_end, tap_begin, tap_end) gives Columns<T>.
+// partial: cut.partial_elements(p) elements of scratch.
+template <class T, class MakeColumns>
+void weight_gradient(const Conv2dProblem& p, const WeightGradientCut& cut, const T* dy, T* dw, T* partial,
+                     MakeColumns columns) {
+  const std::int64_t ops = 2 * p.pixels() * p.weights() / cut.tasks(p);
+  parallel_for(cut.tasks(p), ops, [&](std::int64_t task, int worker) {
+    const std::int64_t row = task % cut.row_blocks * cut.rows;
+    task /= cut.row_blocks;
+    const std::int64_t tap = task % cut.tap_blocks * cut.taps;
+    task /= cut.tap_blocks;
+    const std::int64_t group = task % p.groups;
+    const std::int64_t part = task / p.groups;
+
+    const std::int64_t tap_end = std::min(tap + cut.taps, p.taps());
+    const std::int64_t channel = group * p.group_out() + row;
+    T* target = (cut.parts > 1 ? partial + part * p.weights() : dw) + channel * p.depth() + tap * p.group_in();
+    const std::int64_t end = std::min((part + 1) * cut.part_pixels, p.pixels());
+    for (std::int64_t pixel = part * cut.part_pixels; pixel < end; pixel += cut.chunk) {
+      const std::int64_t pixel_end = std::min(pixel + cut.chunk, end);
+      const Columns<T> col = columns(worker, group, pixel, pixel_end, tap, tap_end);
+      gemm<T>({.trans_a = true,
+               .m = std::min(cut.rows, p.group_out() - row),
+               .n = (tap_end - tap) * p.group_in(),
+               .k = pixel_end - pixel,
+               .a = dy + pixel * p.c_out + channel,
+               .lda = p.c_out,
+               .b = col.data,
+               .ldb = col.ld,
+               .beta = pixel == part * cut.part_pixels ? T{0} : T{1},
+               .c = target,
+               .ldc = p.depth()});
+    }
+  });
+  if (cut.parts == 1) return;
+  parallel_ranges(p.weights(), cut.parts * sizeof(T), [&](std::int64_t begin, std::int64_t end) {
+    std::copy(partial + begin, partial + end, dw + begin);
+    for (std::int64_t part = 1; part < cut.parts; ++part) {
+      kernels<T>().add(dw + begin, partial + part * p.weights() + begin, dw + begin, end - begin);
+    }
+  });
+}
+
+}  // namespace fastcnn

@@ -1,0 +1,36 @@
+// Shape arithmetic of sliding windows, shared by convolution and pooling.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/shape.h"
+#include "cpu/windows.h"
+#include "ops/attributes.h"
+
+namespace fastcnn {
+
+using Pair = std::array<std::int64_t, 2>;  // (height, width)
+
+// Attributes::pair with a bound that keeps the arithmetic below from overflowing.
+Pair read_pair(Attributes& attributes, std::string_view name, Pair fallback, std::int64_t least);
+
+// "3" for a square pair, "3x5" otherwise.
+std::string describe(const Pair& pair);
+
+struct WindowSpec {
+  Pair kernel{1, 1};
+  Pair stride{1, 1};
+  Pair pad{0, 0};
+  Pair dilation{1, 1};
+  bool ceil_mode = false;
+};
+
+// Windows over images of shape x = (n, c, h, w). Output extent: floor((in + 2 pad - reach) / stride) + 1
+// with reach = (kernel - 1) dilation + 1; with ceil_mode rounded up, less windows that would begin past
+// the image and its padding before it, as PyTorch. Throws ShapeError when a window doesn't fit once.
+Windows2d slide(const WindowSpec& spec, const Shape& x);
+
+}  // namespace fastcnn
