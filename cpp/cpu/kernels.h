@@ -39,6 +39,13 @@ struct GemmKernels {
   void (*multiply)(const GemmBlock<T>& block);
 };
 
+// The settings of one update; see optim/sgd.h.
+template <class T>
+struct SgdUpdate {
+  T lr, momentum, weight_decay;
+  bool nesterov;
+};
+
 template <class T>
 struct Kernels {
   GemmKernels<T> gemm;
@@ -70,6 +77,9 @@ struct Kernels {
   // The transpose: adds such rows, with all taps, to dx, but only to the image rows [row_begin, row_end).
   void (*col2im_add)(const Windows2d& g, int64_t pixel_stride, int64_t channels, const T* col, int64_t pixel_begin,
                      int64_t pixel_end, int64_t row_begin, int64_t row_end, T* dx);
+
+  // Updates n weights and their velocities by the gradient dw; v is null where there is no momentum.
+  void (*sgd)(const SgdUpdate<T>& settings, const T* dw, T* v, T* w, int64_t n);
 };
 
 // The table of active_isa().

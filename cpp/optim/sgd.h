@@ -24,7 +24,10 @@ struct SgdSlot {
   int group = 0;
 };
 
-// Updates every slot whose parameter has a gradient, with the settings of its group.
+// Updates every slot whose parameter has a gradient, with the settings of its group. Makes velocities
+// where momentum is not 0 and there are none; leaves them alone where it is 0. A parameter is in one
+// slot at most. Throws ValueError for a group that isn't there, ShapeError for a gradient unlike its
+// parameter, before anything changes.
 void sgd_step(std::span<SgdSlot> slots, std::span<const SgdSettings> groups);
 
 }  // namespace fastcnn

@@ -7,6 +7,7 @@
 #include "cpu/generic/im2col.h"
 #include "cpu/generic/microkernel.h"
 #include "cpu/generic/pack.h"
+#include "cpu/generic/sgd.h"
 #include "cpu/generic/softmax.h"
 #include "cpu/kernels.h"
 
@@ -33,6 +34,7 @@ constexpr Kernels<typename V::T> make_kernels() {
       .softmax_cross_entropy = softmax_cross_entropy<V>,
       .im2col = im2col<V>,
       .col2im_add = col2im_add<V>,
+      .sgd = sgd<V>,
   };
 }
 
