@@ -63,6 +63,11 @@ void gemm_native(const Gemm<T>& g) {
   if (g.m == 0 || g.n == 0) return;
   const GemmKernels<T>& kernel = kernels<T>().gemm;
   const std::int64_t depth = g.alpha == 0 ? 0 : g.k;
+  if (g.m <= kernel.few_rows && !g.trans_a && g.trans_b && depth >= 4 * kernel.lanes) {
+    kernel.multiply_few_rows(g.m, g.n, depth, g.alpha, g.a, g.lda, g.b, g.ldb, g.beta, g.c, g.ldc);
+    kernels<T>().bias_activation(g.c, g.m, g.n, g.ldc, g.epilogue.bias, g.epilogue.activation);
+    return;
+  }
   const Blocking<T> block(g, depth, kernel);
   T* const a = packed_a.reserve<T>(block.m * block.k + kernel.lanes);
   T* const b = packed_b.reserve<T>(block.n * block.k + kernel.lanes);

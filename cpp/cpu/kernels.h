@@ -37,6 +37,11 @@ struct GemmKernels {
   void (*pack)(bool k_contiguous, int64_t extent, int64_t k, const T* x, int64_t ld, int64_t width,
                int64_t multiple, T* packed);
   void (*multiply)(const GemmBlock<T>& block);
+
+  // c = alpha a b^T + beta c of unpacked operands, m at most few_rows; reads b once.
+  int64_t few_rows;
+  void (*multiply_few_rows)(int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda, const T* b,
+                            int64_t ldb, T beta, T* c, int64_t ldc);
 };
 
 // The settings of one update; see optim/sgd.h.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpu/generic/column_sums.h"
+#include "cpu/generic/dot.h"
 #include "cpu/generic/elementwise.h"
 #include "cpu/generic/epilogue.h"
 #include "cpu/generic/im2col.h"
@@ -23,6 +24,8 @@ constexpr Kernels<typename V::T> make_kernels() {
               .lanes = V::size,
               .pack = pack<V>,
               .multiply = multiply<V>,
+              .few_rows = V::Isa::dot_rows,
+              .multiply_few_rows = multiply_few_rows<V>,
           },
       .activation = activation<V>,
       .activation_gradient = activation_gradient<V>,

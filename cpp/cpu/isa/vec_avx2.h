@@ -10,6 +10,9 @@ struct Tag {
   // The GEMM's tile. 16 registers: 12 sums, 2 of b, 1 of a.
   static constexpr int gemm_rows = 6;
   static constexpr int gemm_vectors = 2;
+  // The same for a few rows of a: sums of dot products.
+  static constexpr int dot_rows = 3;
+  static constexpr int dot_cols = 4;
 
   // All bits set in the first `count` 32-bit lanes.
   static __m256i first(int64_t count) {

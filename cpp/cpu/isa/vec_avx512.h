@@ -10,6 +10,9 @@ struct Tag {
   // The GEMM's tile. 32 registers: 28 sums, 2 of b, 1 of a.
   static constexpr int gemm_rows = 14;
   static constexpr int gemm_vectors = 2;
+  // The same for a few rows of a: sums of dot products.
+  static constexpr int dot_rows = 8;
+  static constexpr int dot_cols = 3;
 
   static uint32_t first(int64_t count) { return (uint32_t{1} << count) - 1; }
   static __m512 load_partial(const float* p, int64_t count) {
