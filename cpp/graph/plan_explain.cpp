@@ -44,15 +44,18 @@ std::string column(std::string text, std::size_t width) {
 }
 
 std::string line(const Plan& plan, const Step& step) {
+  std::string op, shape, algorithm;
+  if (step.node >= 0) {
+    const Node& node = plan.graph().nodes()[static_cast<std::size_t>(step.node)];
+    const std::vector<Spec> x = plan.graph().input_specs(node);
+    op = node.op->describe(x);
+    shape = plan.graph().spec(node.output).shape.str();
+    algorithm = node.op->algorithm(x);
+  }
   std::string text = "  ";
-  text += column(plan.step_name(step), 28);
-  if (step.node < 0) return text + " " + column("", 56) + " " + where(step.y);
-  const Node& node = plan.graph().nodes()[static_cast<std::size_t>(step.node)];
-  const std::vector<Spec> x = plan.graph().input_specs(node);
-  text += " " + column(node.op->describe(x), 36) + " " + column(plan.graph().spec(node.output).shape.str(), 19) + " " +
-          results(step);
-  const std::string algorithm = node.op->algorithm(x);
-  return algorithm.empty() ? text : text + "; " + algorithm;
+  text.append(column(plan.step_name(step), 29)).append(column(op, 37)).append(column(shape, 20)).append(results(step));
+  if (!algorithm.empty()) text.append("; ").append(algorithm);
+  return text;
 }
 
 }  // namespace

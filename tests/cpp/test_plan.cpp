@@ -1,0 +1,162 @@
+#include "graph/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "graph_testing.h"
+
+namespace fastcnn::testing {
+namespace {
+
+const Spec square4{{4, 4}, DType::float64};
+
+bool same_place(const Place& a, const Place& b) { return a.where == b.where && a.at == b.at; }
+
+std::vector<Step::Kind> kinds(const std::vector<Step>& steps) {
+  std::vector<Step::Kind> result;
+  for (const Step& step : steps) result.push_back(step.kind);
+  return result;
+}
+
+// x -> fc1 -> tanh1 -> fc2 -> ... , fused or not as the passes please.
+Graph mlp(int layers, bool input_requires_grad, Spec spec = square4) {
+  Graph graph;
+  ValueId v = graph.input(spec, "x", input_requires_grad);
+  for (int i = 1; i <= layers; ++i) {
+    const std::string name = "fc" + std::to_string(i);
+    const ValueId w = graph.parameter(random_parameter(square4, static_cast<unsigned>(i)), name + ".weight");
+    v = graph.add(make_op("linear", {}), {v, w, no_value}, name);
+    v = graph.add(activation_op("tanh"), {v}, "tanh" + std::to_string(i));
+  }
+  graph.output(v);
+  return graph;
+}
+
+TEST(Plan, for_inference_has_no_backward_steps_and_keeps_nothing) {
+  const Plan plan(mlp(8, true), Mode::inference);
+  EXPECT_TRUE(plan.backward_steps().empty());
+  EXPECT_FALSE(plan.input_grads().size() > 0 && plan.input_grads()[0]);
+  // The input, and two values by turns.
+  EXPECT_LE(plan.arena_bytes() - plan.scratch().shared, 3 * square4.bytes());
+}
+
+TEST(Plan, arena_of_training_is_smaller_than_the_sum_of_values) {
+  const Graph graph = mlp(8, false);
+  const Plan plan(graph, Mode::training);
+  std::size_t sum = 0;
+  for (const Value& value : plan.graph().values()) {
+    if (value.kind != Value::Kind::parameter) sum += 2 * align_up(value.spec.bytes());  // and its gradient
+  }
+  EXPECT_LT(plan.arena_bytes(), sum);
+}
+
+TEST(Plan, does_not_compute_a_gradient_that_nobody_asks_for) {
+  const Plan plan(mlp(2, false), Mode::training);
+  const Step& last = plan.backward_steps().back();
+  EXPECT_EQ(plan.step_name(last), "fc1 + tanh1 backward");
+  EXPECT_FALSE(last.dx[0]);
+  EXPECT_EQ(last.dx[1].where, Place::Where::parameter_grad);
+  EXPECT_FALSE(plan.input_grads()[0]);
+  const Plan asked(mlp(2, true), Mode::training);
+  EXPECT_TRUE(asked.backward_steps().back().dx[0]);
+  EXPECT_TRUE(same_place(asked.input_grads()[0], asked.backward_steps().back().dx[0]));
+}
+
+TEST(Plan, stops_backward_at_the_first_layer_that_trains) {
+  const Graph graph = mlp(4, false);
+  graph.parameters()[0].parameter->requires_grad = false;
+  graph.parameters()[1].parameter->requires_grad = false;
+  const Plan plan(graph, Mode::training);
+  ASSERT_EQ(plan.backward_steps().size(), 2u);
+  EXPECT_FALSE(plan.backward_steps().back().dx[0]);
+  for (const GraphParameter& p : graph.parameters()) p.parameter->requires_grad = false;
+  EXPECT_TRUE(Plan(graph, Mode::training).backward_steps().empty());
+}
+
+TEST(Plan, runs_a_chain_of_elementwise_ops_in_place) {
+  Graph graph;
+  const ValueId x = graph.input(square4, "x", true);
+  ValueId v = graph.add(std::make_shared<SineOp>(), {x}, "sine");
+  for (const char* name : {"a", "b", "c"}) v = graph.add(activation_op("linear"), {v}, name);
+  graph.output(graph.add(std::make_shared<SineOp>(), {v}, "end"));
+  const Plan plan(graph, Mode::training);
+  const auto& forward = plan.forward_steps();
+  for (std::size_t i = 1; i <= 3; ++i) EXPECT_TRUE(same_place(forward[i].y, forward[i].x[0])) << i;
+  const auto& backward = plan.backward_steps();
+  for (std::size_t i = 1; i <= 3; ++i) EXPECT_TRUE(same_place(backward[i].dx[0], backward[i].dy)) << i;
+}
+
+TEST(Plan, never_overwrites_an_input_a_parameter_or_an_output) {
+  Graph graph;
+  const ValueId x = graph.input(square4, "x", true);
+  const ValueId p = graph.parameter(random_parameter(square4, 1), "p");
+  graph.add(activation_op("linear"), {x}, "a");
+  graph.output(graph.add(activation_op("linear"), {x}, "of_input"));
+  const ValueId b = graph.add(activation_op("linear"), {p}, "of_parameter");
+  graph.output(b);
+  graph.output(graph.add(activation_op("linear"), {b}, "of_output"));
+  const Plan plan(graph, Mode::inference);
+  for (const Step& step : plan.forward_steps()) EXPECT_FALSE(same_place(step.y, step.x[0])) << plan.step_name(step);
+}
+
+TEST(Plan, never_overwrites_what_backward_reads) {
+  Graph graph;
+  const ValueId x = graph.input(square4, "x", true);
+  const ValueId t = graph.add(activation_op("tanh"), {x}, "tanh");     // its backward reads its output
+  const ValueId l = graph.add(activation_op("linear"), {t}, "linear");  // would run in place
+  const ValueId s = graph.add(activation_op("square"), {l}, "square");  // its backward reads its input
+  graph.output(s);
+  const Plan training(graph, Mode::training);
+  for (const Step& step : training.forward_steps()) EXPECT_FALSE(same_place(step.y, step.x[0]));
+  const Plan inference(graph, Mode::inference);
+  for (std::size_t i = 1; i < 3; ++i) {
+    EXPECT_TRUE(same_place(inference.forward_steps()[i].y, inference.forward_steps()[i].x[0]));
+  }
+}
+
+TEST(Plan, sums_gradients_of_a_value_with_two_readers_in_one_step) {
+  Graph graph;
+  const ValueId x = graph.input(square4, "x", true);
+  const ValueId a = graph.add(activation_op("tanh"), {x}, "a");
+  const ValueId b = graph.add(std::make_shared<SineOp>(), {a}, "b");
+  graph.output(graph.add(std::make_shared<SumOp>(), {a, b}, "residual"));
+  const Plan plan(graph, Mode::training);
+  using enum Step::Kind;
+  EXPECT_EQ(kinds(plan.backward_steps()), (std::vector{backward, backward, accumulate, backward}));
+}
+
+TEST(Plan, writes_the_first_gradient_of_a_shared_parameter_straight_to_its_place) {
+  Graph graph;
+  const ValueId p = graph.parameter(random_parameter(square4, 1), "p");
+  ValueId v = graph.input(square4, "x");
+  for (const char* name : {"a", "b"}) v = graph.add(std::make_shared<ProductOp>(), {v, p}, name);
+  graph.output(v);
+  const Plan plan(graph, Mode::training);
+  using enum Step::Kind;
+  ASSERT_EQ(kinds(plan.backward_steps()), (std::vector{backward, backward, accumulate}));
+  EXPECT_EQ(plan.backward_steps()[0].dx[1].where, Place::Where::parameter_grad);
+  EXPECT_EQ(plan.backward_steps()[1].dx[1].where, Place::Where::arena);
+  EXPECT_EQ(plan.backward_steps()[2].y.where, Place::Where::parameter_grad);
+}
+
+TEST(Plan, of_an_empty_batch_works) {
+  Graph graph = mlp(2, true, {{0, 4}, DType::float64});
+  GraphRunner runner(graph, Mode::training, {Tensor({{0, 4}, DType::float64})});
+  runner.forward();
+  runner.backward();
+  EXPECT_EQ(runner.executor().output(0).spec.shape, (Shape{0, 4}));
+  EXPECT_EQ(element(copy_of(graph.parameters()[0].parameter->grad.view()), 3), 0.0);
+}
+
+TEST(Plan, explains_each_step_on_a_line) {
+  const Plan plan(mlp(2, false), Mode::training);
+  const std::string text = plan.explain();
+  EXPECT_EQ(static_cast<std::size_t>(std::ranges::count(text, '\n')),
+            2 + plan.forward_steps().size() + plan.backward_steps().size());
+  EXPECT_NE(text.find("fc1 + tanh1"), std::string::npos) << text;
+  EXPECT_NE(text.find("arena+"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace fastcnn::testing
