@@ -51,6 +51,18 @@ struct SgdUpdate {
   bool nesterov;
 };
 
+// Local response normalisation: s = k + alpha / size * sum of x^2 over `size` neighbouring channels,
+// y = x s^-beta. The window of channel i is [i - size / 2, i + (size - 1) / 2].
+struct Lrn {
+  int64_t size = 5;
+  double alpha = 1e-4;
+  double beta = 0.75;
+  double k = 1.0;
+
+  // Elements of scratch that the kernels need.
+  int64_t scratch(int64_t channels) const { return 2 * (channels + size + 16); }
+};
+
 template <class T>
 struct Kernels {
   GemmKernels<T> gemm;
@@ -65,6 +77,12 @@ struct Kernels {
   void (*bias_activation)(T* y, int64_t rows, int64_t cols, int64_t ld, const T* bias, Activation f);
   // sums[j] = sum over i of x[i * ldx + j], rows in order.
   void (*column_sums)(const T* x, int64_t rows, int64_t cols, int64_t ldx, T* sums);
+
+  // Over pixels of contiguous channels. In place allowed.
+  void (*lrn)(const Lrn& lrn, const T* x, T* y, int64_t pixels, int64_t channels, T* scratch);
+  // dx = dy s^-beta - 2 alpha beta / size * x * sum of dy x s^(-beta - 1) over the channels whose windows
+  // hold this one. dx may be dy.
+  void (*lrn_gradient)(const Lrn& lrn, const T* x, const T* dy, T* dx, int64_t pixels, int64_t channels, T* scratch);
 
   // Over contiguous rows; cols >= 1. In place allowed.
   void (*softmax)(const T* x, T* y, int64_t rows, int64_t cols);
@@ -85,6 +103,9 @@ struct Kernels {
 
   // Updates n weights and their velocities by the gradient dw; v is null where there is no momentum.
   void (*sgd)(const SgdUpdate<T>& settings, const T* dw, T* v, T* w, int64_t n);
+
+  // Sum of (a - b)^2.
+  T (*squared_distance)(const T* a, const T* b, int64_t n);
 };
 
 // The table of active_isa().

@@ -1,5 +1,3 @@
-#include <cstring>
-
 #include "cpu/kernels.h"
 #include "ops/activation.h"
 #include "ops/parallel.h"

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstring>
 
 #include "ops/flatten.h"
 #include "ops/parallel.h"
@@ -25,21 +24,13 @@ void transpose_images(const T* x, std::int64_t images, std::int64_t rows, std::i
   });
 }
 
-template <class T>
-void copy(const T* x, std::int64_t n, T* y) {
-  if (x == y) return;  // in place
-  parallel_ranges(n, 2 * sizeof(T), [&](std::int64_t begin, std::int64_t end) {
-    std::memcpy(y + begin, x + begin, static_cast<std::size_t>(end - begin) * sizeof(T));
-  });
-}
-
 // The same elements under another shape, each side in its own storage order.
 template <class T>
 void reshape(ConstView x, View y, bool same_order) {
   const Shape& from = x.spec.shape;
   const Shape& to = y.spec.shape;
   if (same_order)
-    copy(x.as<T>(), from.numel(), y.as<T>());
+    parallel_copy(x.data, y.data, static_cast<std::int64_t>(x.spec.bytes()));
   else if (from.rank() == 4)
     transpose_images(x.as<T>(), from[0], from[2] * from[3], from[1], y.as<T>());
   else

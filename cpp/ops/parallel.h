@@ -1,22 +1,39 @@
-// Cutting elementwise work for the pool.
+// Cutting elementwise work for the pool, by shape alone.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 #include "core/thread_pool.h"
 
 namespace fastcnn {
 
-// Calls body(begin, end) over pieces of [0, n) that hold about 64 Ki operations each, so that a piece
+// Calls body(begin, end) or body(begin, end, worker) over pieces of [0, n) that hold about 64 Ki operations each, so that a piece
 // stays in the nearest caches and its cut depends on n alone.
 template <class F>
 void parallel_ranges(std::int64_t n, std::int64_t ops_per_item, F&& body) {
   constexpr std::int64_t ops_per_task = 1 << 16;
   const std::int64_t grain = std::max<std::int64_t>(1, ops_per_task / std::max<std::int64_t>(1, ops_per_item));
   const std::int64_t tasks = (n + grain - 1) / grain;
-  parallel_for(tasks, std::min(n, grain) * ops_per_item, [&](std::int64_t task, int) {
-    body(task * grain, std::min(n, (task + 1) * grain));
+  parallel_for(tasks, std::min(n, grain) * ops_per_item, [&](std::int64_t task, [[maybe_unused]] int worker) {
+    const std::int64_t begin = task * grain;
+    const std::int64_t end = std::min(n, begin + grain);
+    if constexpr (std::is_invocable_v<F&, std::int64_t, std::int64_t, int>)
+      body(begin, end, worker);
+    else
+      body(begin, end);
+  });
+}
+
+// Copies `bytes` bytes; nothing to do where both are the same memory.
+inline void parallel_copy(const void* from, void* to, std::int64_t bytes) {
+  if (from == to) return;
+  parallel_ranges(bytes, 2, [&](std::int64_t begin, std::int64_t end) {
+    std::memcpy(static_cast<std::byte*>(to) + begin, static_cast<const std::byte*>(from) + begin,
+                static_cast<std::size_t>(end - begin));
   });
 }
 

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "cpu/reference/storage.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/flatten.h"
@@ -10,13 +11,7 @@ namespace {
 
 OpPtr flatten(std::int64_t start_dim) { return make_op("flatten", {{"start_dim", start_dim}}); }
 
-// Where logical element `index` of a row-major walk lies in storage.
-std::int64_t storage_index(const Shape& shape, std::int64_t index) {
-  if (shape.rank() != 4) return index;
-  const std::int64_t w = index % shape[3], h = index / shape[3] % shape[2];
-  const std::int64_t c = index / (shape[3] * shape[2]) % shape[1], n = index / (shape[3] * shape[2] * shape[1]);
-  return ((n * shape[2] + h) * shape[3] + w) * shape[1] + c;
-}
+using reference::storage_index;
 
 template <class T>
 void expect_row_major_order_kept(const Shape& shape, std::int64_t start_dim) {

@@ -67,6 +67,14 @@ inline void with_activation(const Activation& f, Body body) {
   }
 }
 
+// Sum of the first `count` lanes, in order.
+template <class V>
+inline typename V::T sum_lanes(V v, int64_t count = V::size) {
+  typename V::T sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += v.raw[i];
+  return sum;
+}
+
 // y[i] = f(x[i]) with a vector body; f takes and returns Vec.
 template <class V, class F>
 inline void map(const typename V::T* x, typename V::T* y, int64_t n, F f) {
@@ -100,6 +108,24 @@ void activation_gradient(Activation f, const typename V::T* x, const typename V:
 template <class V>
 void add(const typename V::T* a, const typename V::T* b, typename V::T* y, int64_t n) {
   map<V>(a, b, y, n, [](V u, V v) { return u + v; });
+}
+
+// Four sums in flight, added in a fixed order at the end.
+template <class V>
+typename V::T squared_distance(const typename V::T* a, const typename V::T* b, int64_t n) {
+  V sums[4] = {};
+  int64_t i = 0;
+  for (; i + 4 * V::size <= n; i += 4 * V::size)
+    for (int j = 0; j < 4; ++j) {
+      const V d = V::load(a + i + j * V::size) - V::load(b + i + j * V::size);
+      sums[j] = sums[j] + d * d;
+    }
+  for (; i < n; i += V::size) {
+    const int64_t count = n - i < V::size ? n - i : V::size;
+    const V d = V::load_partial(a + i, count) - V::load_partial(b + i, count);
+    sums[0] = sums[0] + d * d;
+  }
+  return sum_lanes((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
 }  // namespace fastcnn::generic

@@ -11,14 +11,6 @@
 
 namespace fastcnn::generic {
 
-// Sum of the first `count` lanes, in order.
-template <class V>
-inline typename V::T sum_lanes(V v, int64_t count = V::size) {
-  typename V::T sum = 0;
-  for (int64_t i = 0; i < count; ++i) sum += v.raw[i];
-  return sum;
-}
-
 // cols >= 1.
 template <class V>
 inline typename V::T row_max(const typename V::T* x, int64_t cols) {

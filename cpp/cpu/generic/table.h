@@ -6,6 +6,7 @@
 #include "cpu/generic/elementwise.h"
 #include "cpu/generic/epilogue.h"
 #include "cpu/generic/im2col.h"
+#include "cpu/generic/lrn.h"
 #include "cpu/generic/microkernel.h"
 #include "cpu/generic/pack.h"
 #include "cpu/generic/sgd.h"
@@ -32,12 +33,15 @@ constexpr Kernels<typename V::T> make_kernels() {
       .add = add<V>,
       .bias_activation = bias_activation<V>,
       .column_sums = column_sums<V>,
+      .lrn = lrn<V>,
+      .lrn_gradient = lrn_gradient<V>,
       .softmax = softmax<V>,
       .softmax_gradient = softmax_gradient<V>,
       .softmax_cross_entropy = softmax_cross_entropy<V>,
       .im2col = im2col<V>,
       .col2im_add = col2im_add<V>,
       .sgd = sgd<V>,
+      .squared_distance = squared_distance<V>,
   };
 }
 

@@ -43,6 +43,7 @@ struct Vec {
   friend Vec operator-(Vec a, Vec b) { return {a.raw - b.raw}; }
   friend Vec operator*(Vec a, Vec b) { return {a.raw * b.raw}; }
   friend Vec operator/(Vec a, Vec b) { return {a.raw / b.raw}; }
+  friend Vec sqrt(Vec a) { return {Isa::sqrt(a.raw)}; }
   // a where a > b, else b: NaN in a gives b.
   friend Vec max(Vec a, Vec b) { return {a.raw > b.raw ? a.raw : b.raw}; }
 };

@@ -22,6 +22,9 @@ struct Tag {
   static __m256d load_partial(const double* p, int64_t count) { return _mm256_maskload_pd(p, first(2 * count)); }
   static void store_partial(float* p, int64_t count, __m256 x) { _mm256_maskstore_ps(p, first(count), x); }
   static void store_partial(double* p, int64_t count, __m256d x) { _mm256_maskstore_pd(p, first(2 * count), x); }
+
+  static __m256 sqrt(__m256 x) { return _mm256_sqrt_ps(x); }
+  static __m256d sqrt(__m256d x) { return _mm256_sqrt_pd(x); }
 };
 
 template <class T>

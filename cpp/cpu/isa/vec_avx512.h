@@ -27,6 +27,10 @@ struct Tag {
   static void store_partial(double* p, int64_t count, __m512d x) {
     _mm512_mask_storeu_pd(p, static_cast<__mmask8>(first(count)), x);
   }
+
+  // Masked by nothing: GCC 12 warns of an uninitialised operand in the plain intrinsics.
+  static __m512 sqrt(__m512 x) { return _mm512_maskz_sqrt_ps(0xffff, x); }
+  static __m512d sqrt(__m512d x) { return _mm512_maskz_sqrt_pd(0xff, x); }
 };
 
 template <class T>

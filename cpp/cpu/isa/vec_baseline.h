@@ -1,5 +1,7 @@
 #pragma once
 
+#include <math.h>
+
 #include "cpu/generic/vec.h"
 
 namespace fastcnn::baseline {
@@ -11,6 +13,12 @@ struct Tag {
   // The same for a few rows of a: sums of dot products.
   static constexpr int dot_rows = 3;
   static constexpr int dot_cols = 4;
+
+  template <class Raw>
+  static Raw sqrt(Raw x) {
+    for (unsigned i = 0; i < sizeof(Raw) / sizeof(x[0]); ++i) x[i] = static_cast<decltype(+x[0])>(::sqrt(x[i]));
+    return x;
+  }
 };
 
 template <class T>

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <arm_neon.h>
+
 #include "cpu/generic/vec.h"
 
 namespace fastcnn::neon {
@@ -11,6 +13,9 @@ struct Tag {
   // The same for a few rows of a: sums of dot products.
   static constexpr int dot_rows = 6;
   static constexpr int dot_cols = 4;
+
+  static float32x4_t sqrt(float32x4_t x) { return vsqrtq_f32(x); }
+  static float64x2_t sqrt(float64x2_t x) { return vsqrtq_f64(x); }
 };
 
 template <class T>

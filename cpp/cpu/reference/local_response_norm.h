@@ -1,0 +1,47 @@
+// Local response normalisation by its definition, and its gradient by the chain rule: the oracle of the tests.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "cpu/kernels.h"
+
+namespace fastcnn::reference {
+
+// The denominator's base s of channel i; x points at the channels of one pixel.
+template <class T>
+T lrn_scale(const Lrn& p, const T* x, std::int64_t channels, std::int64_t i) {
+  T sum = 0;
+  const std::int64_t first = std::max<std::int64_t>(0, i - p.size / 2);
+  const std::int64_t last = std::min(channels - 1, i + (p.size - 1) / 2);
+  for (std::int64_t j = first; j <= last; ++j) sum += x[j] * x[j];
+  return static_cast<T>(p.k) + static_cast<T>(p.alpha / static_cast<double>(p.size)) * sum;
+}
+
+template <class T>
+void local_response_norm(const Lrn& p, const T* x, T* y, std::int64_t pixels, std::int64_t channels) {
+  for (std::int64_t pixel = 0; pixel < pixels; ++pixel, x += channels, y += channels)
+    for (std::int64_t i = 0; i < channels; ++i)
+      y[i] = x[i] * std::pow(lrn_scale(p, x, channels, i), static_cast<T>(-p.beta));
+}
+
+// dx[j] = sum over i of dy[i] dy_i/dx_j.
+template <class T>
+void local_response_norm_gradient(const Lrn& p, const T* x, const T* dy, T* dx, std::int64_t pixels,
+                                  std::int64_t channels) {
+  const T beta = static_cast<T>(p.beta);
+  const T slope = static_cast<T>(2 * p.alpha / static_cast<double>(p.size));
+  for (std::int64_t pixel = 0; pixel < pixels; ++pixel, x += channels, dy += channels, dx += channels)
+    for (std::int64_t j = 0; j < channels; ++j) {
+      dx[j] = 0;
+      for (std::int64_t i = 0; i < channels; ++i) {
+        const T s = lrn_scale(p, x, channels, i);
+        if (i == j) dx[j] += dy[i] * std::pow(s, -beta);
+        const bool in_window = j >= i - p.size / 2 && j <= i + (p.size - 1) / 2;
+        if (in_window) dx[j] -= dy[i] * x[i] * beta * std::pow(s, -beta - 1) * slope * x[j];
+      }
+    }
+}
+
+}  // namespace fastcnn::reference

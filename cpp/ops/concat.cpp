@@ -1,0 +1,30 @@
+#include "ops/concat.h"
+
+#include "core/error.h"
+#include "ops/checks.h"
+
+namespace fastcnn {
+
+OpPtr Concat::make(Attributes& attributes) { return std::make_shared<Concat>(attributes.integer("axis", 1)); }
+
+std::string Concat::describe(Specs) const { return "Concat axis=" + std::to_string(axis_); }
+
+Spec Concat::infer(Specs x) const {
+  if (x.empty()) throw ShapeError("got 0 inputs, expected at least 1");
+  check_floating(x[0], "input 0");
+  const int axis = check_axis(axis_, x[0].shape.rank());
+  Spec y = x[0];
+  for (std::size_t i = 1; i < x.size(); ++i) {
+    const std::string name = "input " + std::to_string(i);
+    check_same_dtype(x[i], name, x[0], "input 0");
+    Shape same = x[i].shape;
+    if (same.rank() == y.shape.rank()) same[axis] = x[0].shape[axis];
+    if (same != x[0].shape)
+      throw ShapeError(name + " has shape " + x[i].shape.str() + ", expected " + x[0].shape.str() +
+                       ", as input 0, except along axis " + std::to_string(axis));
+    y.shape[axis] += x[i].shape[axis];
+  }
+  return y;
+}
+
+}  // namespace fastcnn

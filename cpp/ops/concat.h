@@ -1,0 +1,25 @@
+// Any number of inputs, one behind the other along an axis: by default along the channels.
+#pragma once
+
+#include "ops/attributes.h"
+#include "ops/op.h"
+
+namespace fastcnn {
+
+class Concat final : public Op {
+ public:
+  explicit Concat(std::int64_t axis = 1) : axis_(axis) {}
+  static OpPtr make(Attributes& attributes);
+
+  std::string_view kind() const override { return "concat"; }
+  std::string describe(Specs x) const override;
+  Spec infer(Specs x) const override;
+  Needs backward_needs(Specs) const override { return {}; }
+  void forward(const ForwardArgs& args) const override;
+  void backward(const BackwardArgs& args) const override;
+
+ private:
+  std::int64_t axis_;
+};
+
+}  // namespace fastcnn

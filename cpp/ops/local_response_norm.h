@@ -1,0 +1,30 @@
+// y = x / (k + alpha / size * sum of x^2)^beta, the sum over `size` neighbouring channels of the same pixel
+// (Krizhevsky, Sutskever and Hinton 2012, section 3.3; alpha divided by size as in Caffe and PyTorch).
+#pragma once
+
+#include "cpu/kernels.h"
+#include "ops/attributes.h"
+#include "ops/op.h"
+
+namespace fastcnn {
+
+class LocalResponseNorm final : public Op {
+ public:
+  explicit LocalResponseNorm(const Lrn& lrn);  // throws ValueError for size < 1
+  static OpPtr make(Attributes& attributes);
+
+  std::string_view kind() const override { return "local_response_norm"; }
+  std::string describe(Specs x) const override;
+  Spec infer(Specs x) const override;
+  Needs backward_needs(Specs) const override { return {.x = 1}; }
+  ScratchSize scratch(Specs x, Direction direction) const override;
+  bool forward_in_place(Specs) const override { return true; }
+  bool backward_in_place(Specs) const override { return true; }
+  void forward(const ForwardArgs& args) const override;
+  void backward(const BackwardArgs& args) const override;
+
+ private:
+  Lrn lrn_;
+};
+
+}  // namespace fastcnn

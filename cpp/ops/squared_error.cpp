@@ -1,0 +1,21 @@
+#include "ops/squared_error.h"
+
+#include "ops/checks.h"
+
+namespace fastcnn {
+
+OpPtr SquaredError::make(Attributes& attributes) { return std::make_shared<SquaredError>(read_reduction(attributes)); }
+
+std::string SquaredError::describe(Specs) const {
+  return "SquaredError, reduction=" + std::string(name_of(reduction_));
+}
+
+Spec SquaredError::infer(Specs x) const {
+  check_inputs(x, 2, 2, "x and target");
+  check_floating(x[0]);
+  check_same_dtype(x[1], "target", x[0], "input");
+  check_same_shape(x[1], "target", x[0], "input");
+  return {reduction_ == Reduction::none ? x[0].shape : Shape{}, x[0].dtype};
+}
+
+}  // namespace fastcnn

@@ -1,0 +1,27 @@
+// (x - target)^2, element by element, then its mean, its sum, or neither. Both inputs have gradients.
+#pragma once
+
+#include "ops/attributes.h"
+#include "ops/op.h"
+#include "ops/reduction.h"
+
+namespace fastcnn {
+
+class SquaredError final : public Op {
+ public:
+  explicit SquaredError(Reduction reduction = Reduction::mean) : reduction_(reduction) {}
+  static OpPtr make(Attributes& attributes);
+
+  std::string_view kind() const override { return "squared_error"; }
+  std::string describe(Specs x) const override;
+  Spec infer(Specs x) const override;
+  Needs backward_needs(Specs) const override { return {.x = 0b11}; }
+  ScratchSize scratch(Specs x, Direction direction) const override;
+  void forward(const ForwardArgs& args) const override;
+  void backward(const BackwardArgs& args) const override;
+
+ private:
+  Reduction reduction_;
+};
+
+}  // namespace fastcnn

@@ -1,0 +1,69 @@
+#include "cpu/kernels.h"
+#include "ops/parallel.h"
+#include "ops/squared_error.h"
+
+namespace fastcnn {
+namespace {
+
+constexpr std::int64_t chunk = 8192;  // elements of one partial sum
+
+std::int64_t chunks_of(const Spec& x) { return (x.shape.numel() + chunk - 1) / chunk; }
+
+template <class T>
+void squares(const T* x, const T* target, std::int64_t n, T* y) {
+  parallel_ranges(n, 3 * sizeof(T), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) y[i] = (x[i] - target[i]) * (x[i] - target[i]);
+  });
+}
+
+// Partial sums by chunk, then added in order.
+template <class T>
+double sum_of_squares(const T* x, const T* target, std::int64_t n, T* partial) {
+  const std::int64_t chunks = (n + chunk - 1) / chunk;
+  parallel_for(chunks, std::min(n, chunk) * 2 * std::int64_t{sizeof(T)}, [&](std::int64_t i, int) {
+    partial[i] = kernels<T>().squared_distance(x + i * chunk, target + i * chunk, std::min(chunk, n - i * chunk));
+  });
+  double sum = 0;
+  for (std::int64_t i = 0; i < chunks; ++i) sum += static_cast<double>(partial[i]);
+  return sum;
+}
+
+}  // namespace
+
+ScratchSize SquaredError::scratch(Specs x, Direction direction) const {
+  if (direction == Direction::backward || reduction_ == Reduction::none) return {};
+  return {.shared = static_cast<std::size_t>(chunks_of(x[0])) * size_of(x[0].dtype)};
+}
+
+void SquaredError::forward(const ForwardArgs& args) const {
+  dispatch_floating(args.y.spec.dtype, [&]<class T>() {
+    const std::int64_t n = args.x[0].spec.shape.numel();
+    const T* x = args.x[0].as<T>();
+    const T* target = args.x[1].as<T>();
+    if (reduction_ == Reduction::none) return squares(x, target, n, args.y.as<T>());
+    const double sum = sum_of_squares(x, target, n, args.scratch.shared<T>());
+    *args.y.as<T>() = static_cast<T>(reduction_ == Reduction::mean ? sum / static_cast<double>(n) : sum);
+  });
+}
+
+// dx = 2 (x - target) dy, and the opposite for the target.
+void SquaredError::backward(const BackwardArgs& args) const {
+  dispatch_floating(args.dy.spec.dtype, [&]<class T>() {
+    const std::int64_t n = args.x[0].spec.shape.numel();
+    const T* x = args.x[0].as<T>();
+    const T* target = args.x[1].as<T>();
+    const T* dy = args.dy.as<T>();
+    const std::int64_t dy_step = reduction_ == Reduction::none ? 1 : 0;
+    const T factor = reduction_ == Reduction::mean ? T{2} / static_cast<T>(n) : T{2};
+    for (std::size_t input = 0; input < 2; ++input) {
+      if (!args.dx[input]) continue;
+      T* dx = args.dx[input].as<T>();
+      const T signed_factor = input == 0 ? factor : -factor;
+      parallel_ranges(n, 3 * sizeof(T), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) dx[i] = signed_factor * dy[i * dy_step] * (x[i] - target[i]);
+      });
+    }
+  });
+}
+
+}  // namespace fastcnn
