@@ -17,4 +17,17 @@ struct Windows2d {
   int64_t dilation_h = 1, dilation_w = 1;
 };
 
+struct RowRange {
+  int64_t begin, end;
+};
+
+// Output rows whose windows reach into the image rows [begin, end), which are not empty. Static: each file
+// keeps its own copy, so that none compiled for a newer CPU serves an older one.
+static inline RowRange windows_of_band(const Windows2d& g, int64_t begin, int64_t end) {
+  const int64_t reach = (g.k_h - 1) * g.dilation_h;
+  const int64_t first = begin + g.pad_h - reach + g.stride_h - 1;
+  const int64_t last = (end - 1 + g.pad_h) / g.stride_h;
+  return {first < 0 ? 0 : first / g.stride_h, last + 1 < g.h_out ? last + 1 : g.h_out};
+}
+
 }  // namespace fastcnn

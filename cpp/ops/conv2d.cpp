@@ -61,9 +61,9 @@ Conv2dProblem Conv2d::problem(const Shape& x, const Shape& w) const {
 
 void Conv2d::check(const Spec& x, const Spec& w) const {
   check_floating(x);
-  check_rank(x, 4, "n, c, h, w");
+  check_rank(x, 4, "(n, c, h, w)");
   check_same_dtype(w, "weight", x, "input");
-  check_rank(w, 4, "c_out, c_in/groups, k_h, k_w", "weight");
+  check_rank(w, 4, "(c_out, c_in/groups, k_h, k_w)", "weight");
   if (w.shape.numel() == 0) throw ShapeError("weight is empty: " + w.shape.str());
   const std::int64_t groups = options_.groups;
   if (w.shape[0] % groups != 0) {

@@ -148,14 +148,11 @@ void gather_band(const Conv2dProblem& p, std::int64_t image, std::int64_t group,
                  const T* dy, const T* w, T* dx, T* col) {
   T* dx_group = dx + group * p.group_in();
   zero_channels(dx_group + (image * p.h_in + begin) * p.w_in * p.c_in, (end - begin) * p.w_in, p.c_in, p.group_in());
-  // Output rows with a tap in the band.
-  const std::int64_t reach = (p.k_h - 1) * p.dilation_h;
-  const std::int64_t first = std::max<std::int64_t>(0, begin + p.pad_h - reach + p.stride_h - 1) / p.stride_h;
-  const std::int64_t last = std::min(p.h_out - 1, (end - 1 + p.pad_h) / p.stride_h);
-  const std::int64_t pixel_end = (image * p.h_out + last + 1) * p.w_out;
+  const RowRange rows = windows_of_band(p, begin, end);
+  const std::int64_t pixel_end = (image * p.h_out + rows.end) * p.w_out;
   const std::int64_t channel = group * p.group_out();
   const std::int64_t chunk = chunk_pixels<T>(p);
-  for (std::int64_t pixel = (image * p.h_out + first) * p.w_out; pixel < pixel_end; pixel += chunk) {
+  for (std::int64_t pixel = (image * p.h_out + rows.begin) * p.w_out; pixel < pixel_end; pixel += chunk) {
     const std::int64_t pixels = std::min(chunk, pixel_end - pixel);
     gemm<T>({.m = pixels,
              .n = p.depth(),

@@ -7,12 +7,14 @@
 #include "core/error.h"
 #include "ops/activation.h"
 #include "ops/add.h"
+#include "ops/avg_pool2d.h"
 #include "ops/concat.h"
 #include "ops/conv2d.h"
 #include "ops/dropout.h"
 #include "ops/flatten.h"
 #include "ops/linear.h"
 #include "ops/local_response_norm.h"
+#include "ops/max_pool2d.h"
 #include "ops/softmax.h"
 #include "ops/softmax_cross_entropy.h"
 #include "ops/squared_error.h"
@@ -28,12 +30,14 @@ struct Entry {
 constexpr std::array entries = {
     Entry{"activation", ActivationOp::make},
     Entry{"add", Add::make},
+    Entry{"avg_pool2d", AvgPool2d::make},
     Entry{"concat", Concat::make},
     Entry{"conv2d", Conv2d::make},
     Entry{"dropout", Dropout::make},
     Entry{"flatten", Flatten::make},
     Entry{"linear", Linear::make},
     Entry{"local_response_norm", LocalResponseNorm::make},
+    Entry{"max_pool2d", MaxPool2d::make},
     Entry{"softmax", Softmax::make},
     Entry{"softmax_cross_entropy", SoftmaxCrossEntropy::make},
     Entry{"squared_error", SquaredError::make},

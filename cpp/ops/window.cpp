@@ -13,6 +13,7 @@ struct Axis {
 };
 
 std::int64_t output_extent(const Axis& axis, std::int64_t in, bool ceil_mode) {
+  if (in == 0) throw ShapeError("input has " + std::string(axis.name) + " 0");
   const std::int64_t reach = (axis.kernel - 1) * axis.dilation + 1;
   const std::int64_t padded = in + 2 * axis.pad;
   if (reach > padded) {

@@ -3,46 +3,12 @@
 #pragma once
 
 #include <stdint.h>
-#include <string.h>
 
-#include "cpu/generic/vec.h"
+#include "cpu/generic/runs.h"
 #include "cpu/generic/windows.h"
 #include "cpu/windows.h"
 
 namespace fastcnn::generic {
-
-// n < 2 * size elements by at most two moves of a fixed size, which may overlap.
-template <class V, int size>
-inline void copy_few(const typename V::T* source, typename V::T* target, int64_t n) {
-  if constexpr (size == 0) {
-    return;
-  } else {
-    if (n < size) return copy_few<V, size / 2>(source, target, n);
-    memcpy(target, source, size * sizeof(*source));
-    memcpy(target + n - size, source + n - size, size * sizeof(*source));
-  }
-}
-
-template <class V>
-inline void copy_run(const typename V::T* source, typename V::T* target, int64_t n) {
-  if (n < V::size) return copy_few<V, V::size / 2>(source, target, n);
-  for (int64_t i = 0; i + V::size <= n; i += V::size) V::load(source + i).store(target + i);
-  V::load(source + n - V::size).store(target + n - V::size);
-}
-
-template <class V>
-inline void add_run(const typename V::T* source, typename V::T* target, int64_t n) {
-  int64_t i = 0;
-  for (; i + V::size <= n; i += V::size) (V::load(target + i) + V::load(source + i)).store(target + i);
-  for (; i < n; ++i) target[i] += source[i];
-}
-
-template <class V>
-inline void zero_run(typename V::T* target, int64_t n) {
-  int64_t i = 0;
-  for (; i + V::size <= n; i += V::size) V{}.store(target + i);
-  for (; i < n; ++i) target[i] = 0;
-}
 
 // One kernel row of one window: `taps` taps from column `start` on of the image row `row` (null: outside).
 // Returns where the next taps go.
@@ -58,7 +24,7 @@ inline typename V::T* gather_taps(const Windows2d& g, int64_t pixel_stride, int6
   const typename V::T* source = row + (start + inside.begin * g.dilation_w) * pixel_stride;
   typename V::T* target = col + inside.begin * channels;
   if (g.dilation_w == 1 && channels == pixel_stride) {
-    copy_run<V>(source, target, (inside.end - inside.begin) * channels);
+    copy_run<V>(source, target, inside.count() * channels);
   } else {
     for (int64_t tap = inside.begin; tap < inside.end; ++tap) {
       copy_run<V>(source, target, channels);
@@ -97,17 +63,15 @@ void col2im_add(const Windows2d& g, int64_t pixel_stride, int64_t channels, cons
   const int64_t row_stride = g.w_in * pixel_stride;
   PixelCursor<V> at(g, pixel_begin);
   for (int64_t pixel = pixel_begin; pixel < pixel_end; ++pixel, at.advance(g), col += g.k_h * g.k_w * channels) {
-    const int64_t h_start = at.row * g.stride_h - g.pad_h;
-    const int64_t w_start = at.col * g.stride_w - g.pad_w;
-    const TapRange<V> rows(h_start, g.k_h, g.dilation_h, row_begin, row_end);
-    const TapRange<V> cols(w_start, g.k_w, g.dilation_w, 0, g.w_in);
+    const WindowInImage<V> window(g, at.row, at.col, row_begin, row_end);
+    const TapRange<V> cols = window.cols;
     const bool contiguous = g.dilation_w == 1 && channels == pixel_stride;
-    for (int64_t kh = rows.begin; kh < rows.end; ++kh) {
+    for (int64_t kh = window.rows.begin; kh < window.rows.end; ++kh) {
       const typename V::T* source = col + (kh * g.k_w + cols.begin) * channels;
-      typename V::T* target = dx + (at.image * g.h_in + h_start + kh * g.dilation_h) * row_stride +
-                              (w_start + cols.begin * g.dilation_w) * pixel_stride;
+      typename V::T* target = dx + (at.image * g.h_in + window.h_start + kh * g.dilation_h) * row_stride +
+                              (window.w_start + cols.begin * g.dilation_w) * pixel_stride;
       if (contiguous) {
-        add_run<V>(source, target, (cols.end - cols.begin) * channels);
+        add_run<V>(source, target, cols.count() * channels);
         continue;
       }
       for (int64_t kw = cols.begin; kw < cols.end; ++kw) {

@@ -9,6 +9,7 @@
 #include "cpu/generic/lrn.h"
 #include "cpu/generic/microkernel.h"
 #include "cpu/generic/pack.h"
+#include "cpu/generic/pool.h"
 #include "cpu/generic/sgd.h"
 #include "cpu/generic/softmax.h"
 #include "cpu/kernels.h"
@@ -40,6 +41,12 @@ constexpr Kernels<typename V::T> make_kernels() {
       .softmax_cross_entropy = softmax_cross_entropy<V>,
       .im2col = im2col<V>,
       .col2im_add = col2im_add<V>,
+      .max_pool2d_u8 = max_pool2d<V, uint8_t>,
+      .max_pool2d_i32 = max_pool2d<V, int32_t>,
+      .max_pool2d_gradient_u8 = max_pool2d_gradient<V, uint8_t>,
+      .max_pool2d_gradient_i32 = max_pool2d_gradient<V, int32_t>,
+      .avg_pool2d = avg_pool2d<V>,
+      .avg_pool2d_gradient = avg_pool2d_gradient<V>,
       .sgd = sgd<V>,
       .squared_distance = squared_distance<V>,
   };

@@ -1,0 +1,42 @@
+// Moving and adding short runs of contiguous elements.
+#pragma once
+
+#include <stdint.h>
+#include <string.h>
+
+#include "cpu/generic/vec.h"
+
+namespace fastcnn::generic {
+
+// n < 2 * size elements by at most two moves of a fixed size, which may overlap.
+template <class V, int size>
+inline void copy_few(const typename V::T* source, typename V::T* target, int64_t n) {
+  if constexpr (size > 0) {
+    if (n < size) return copy_few<V, size / 2>(source, target, n);
+    memcpy(target, source, size * sizeof(*source));
+    memcpy(target + n - size, source + n - size, size * sizeof(*source));
+  }
+}
+
+template <class V>
+inline void copy_run(const typename V::T* source, typename V::T* target, int64_t n) {
+  if (n < V::size) return copy_few<V, V::size / 2>(source, target, n);
+  for (int64_t i = 0; i + V::size <= n; i += V::size) V::load(source + i).store(target + i);
+  V::load(source + n - V::size).store(target + n - V::size);
+}
+
+template <class V>
+inline void add_run(const typename V::T* source, typename V::T* target, int64_t n) {
+  int64_t i = 0;
+  for (; i + V::size <= n; i += V::size) (V::load(target + i) + V::load(source + i)).store(target + i);
+  if (i < n) (V::load_partial(target + i, n - i) + V::load_partial(source + i, n - i)).store_partial(target + i, n - i);
+}
+
+template <class V>
+inline void zero_run(typename V::T* target, int64_t n) {
+  int64_t i = 0;
+  for (; i + V::size <= n; i += V::size) V{}.store(target + i);
+  if (i < n) V{}.store_partial(target + i, n - i);
+}
+
+}  // namespace fastcnn::generic

@@ -1,0 +1,31 @@
+// The mean of each window, per channel: x (n, c, h, w) -> y (n, c, h_out, w_out). The divisor is
+// PyTorch's: the window's size with its padding (count_include_pad, but never what ceil_mode adds beyond
+// the padding), or only the pixels that lie in the image, as cuda-convnet divides.
+#pragma once
+
+#include "ops/attributes.h"
+#include "ops/op.h"
+#include "ops/window.h"
+
+namespace fastcnn {
+
+class AvgPool2d final : public Op {
+ public:
+  AvgPool2d(const WindowSpec& windows, bool count_include_pad)
+      : windows_(windows), count_include_pad_(count_include_pad) {}
+  // kernel, stride (kernel), pad (0): a number or a pair; ceil_mode (false), count_include_pad (true).
+  static OpPtr make(Attributes& attributes);
+
+  std::string_view kind() const override { return "avg_pool2d"; }
+  std::string describe(Specs x) const override;
+  Spec infer(Specs x) const override;
+  Needs backward_needs(Specs) const override { return {}; }
+  void forward(const ForwardArgs& args) const override;
+  void backward(const BackwardArgs& args) const override;
+
+ private:
+  WindowSpec windows_;
+  bool count_include_pad_;
+};
+
+}  // namespace fastcnn
