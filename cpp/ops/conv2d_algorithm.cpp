@@ -26,17 +26,19 @@ std::span<const Conv2dAlgorithm<T>* const> conv2d_algorithms() {
 template <class T>
 const Conv2dAlgorithm<T>& choose_conv2d_algorithm(std::string_view name, const Conv2dProblem& p, Conv2dPass pass,
                                                   std::string* why) {
-  std::string names = "auto";
   for (const Conv2dAlgorithm<T>* algorithm : conv2d_algorithms<T>()) {
-    names.append(", ").append(algorithm->name());
     if (name != "auto" && name != algorithm->name()) continue;
-    const std::string refusal = algorithm->refusal(p, pass);
-    if (refusal.empty()) return *algorithm;
+    if (algorithm->accepts(p, pass)) return *algorithm;
     if (name != "auto") {
-      throw ValueError("algorithm " + std::string(name) + " doesn't do " + std::string(name_of(pass)) + ": " + refusal);
+      throw ValueError("algorithm " + std::string(name) + " doesn't do " + std::string(name_of(pass)) + ": " +
+                       algorithm->refusal(p, pass));
     }
-    if (why != nullptr) why->append(why->empty() ? "" : "; ").append(algorithm->name()).append(": ").append(refusal);
+    if (why != nullptr) {
+      why->append(why->empty() ? "" : "; ").append(algorithm->name()).append(": ").append(algorithm->refusal(p, pass));
+    }
   }
+  std::string names = "auto";
+  for (const Conv2dAlgorithm<T>* algorithm : conv2d_algorithms<T>()) names.append(", ").append(algorithm->name());
   throw ValueError("unknown algorithm \"" + std::string(name) + "\", expected one of " + names);
 }
 
