@@ -25,10 +25,7 @@ double centre(std::uint32_t word) {
 
 // Words of the block in the order of elements.
 void draw(std::uint64_t seed, std::uint64_t stream, std::int64_t first, std::uint32_t* words) {
-  for (std::int64_t i = 0; i < block / 4; ++i) {
-    const auto word = philox(seed, stream, static_cast<std::uint64_t>(first / 4 + i));
-    for (std::size_t j = 0; j < 4; ++j) words[4 * i + static_cast<std::int64_t>(j)] = word[j];
-  }
+  philox_words(seed, stream, static_cast<std::uint64_t>(first / 4), block / 4, words);
 }
 
 // Natural logarithm of a positive normal number: x = 2^k m with m in [sqrt(1/2), sqrt(2)), and
@@ -128,6 +125,14 @@ void fill(View y, std::uint64_t seed, std::uint64_t stream, Transform transform,
 }
 
 }  // namespace
+
+void philox_words(std::uint64_t key, std::uint64_t counter_high, std::uint64_t first, std::int64_t count,
+                  std::uint32_t* words) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto word = philox(key, counter_high, first + static_cast<std::uint64_t>(i));
+    for (std::size_t j = 0; j < 4; ++j) words[4 * i + static_cast<std::int64_t>(j)] = word[j];
+  }
+}
 
 void fill_uniform(View y, std::uint64_t seed, std::uint64_t stream, double low, double high) {
   dispatch_floating(y.spec.dtype, [&]<class T>() {

@@ -39,6 +39,10 @@ constexpr std::array<std::uint32_t, 4> philox(std::uint64_t key, std::uint64_t c
   return {x0, x1, x2, x3};
 }
 
+// words[4 * i + j] = word j of philox(key, counter_high, first + i), for `count` counters.
+void philox_words(std::uint64_t key, std::uint64_t counter_high, std::uint64_t first, std::int64_t count,
+                  std::uint32_t* words);
+
 // Fill a float32 or float64 view: element i in storage order comes from word i % 4 of
 // philox(seed, stream, i / 4), normal ones in pairs. The numbers are the same on every machine, and
 // those of float32 are those of float64 rounded. uniform: [low, high), with 32 random bits.

@@ -12,16 +12,15 @@ struct Mask {
   double scale;
 };
 
-// Elements [begin, end), begin a multiple of 4: word i % 4 of block i / 4 decides element i.
+constexpr std::int64_t block = 1024;  // elements whose words are drawn at once
+
+// Elements of one block: word i % 4 of counter i / 4 decides element i.
 template <class T>
-void apply_mask(const Mask& mask, const T* x, T* y, std::int64_t begin, std::int64_t end) {
-  const T scale = static_cast<T>(mask.scale);
-  for (std::int64_t i = begin; i < end; i += 4) {
-    const auto words = philox(mask.seed, mask.counter, static_cast<std::uint64_t>(i) / 4);
-    const std::int64_t count = std::min<std::int64_t>(4, end - i);
-    for (std::int64_t j = 0; j < count; ++j)
-      y[i + j] = words[static_cast<std::size_t>(j)] < mask.threshold ? T{0} : x[i + j] * scale;
-  }
+void apply_mask(const Mask& mask, std::int64_t index, const T* x, T* y, std::int64_t n) {
+  std::uint32_t words[block];
+  philox_words(mask.seed, mask.counter, static_cast<std::uint64_t>(index * (block / 4)), block / 4, words);
+  const T factor[] = {static_cast<T>(mask.scale), 0};
+  for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] * factor[words[i] < mask.threshold];
 }
 
 }  // namespace
@@ -37,8 +36,11 @@ void Dropout::apply(ConstView x, View y, const RunContext& run) const {
   };
   dispatch_floating(y.spec.dtype, [&]<class T>() {
     const std::int64_t n = y.spec.shape.numel();
-    parallel_ranges((n + 3) / 4, 100, [&](std::int64_t begin, std::int64_t end) {
-      apply_mask(mask, x.as<T>(), y.as<T>(), 4 * begin, std::min(n, 4 * end));
+    parallel_ranges((n + block - 1) / block, 8 * block, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t at = i * block;
+        apply_mask(mask, i, x.as<T>() + at, y.as<T>() + at, std::min(block, n - at));
+      }
     });
   });
 }
