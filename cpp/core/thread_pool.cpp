@@ -14,13 +14,11 @@
 #include <signal.h>
 #define FASTCNN_POSIX_THREADS
 #endif
-#if defined(__SSE2__)
-#include <xmmintrin.h>
-#endif
 
 #include "core/allocator.h"
 #include "core/cpu_count.h"
 #include "core/error.h"
+#include "core/spin_wait.h"
 
 namespace fastcnn {
 namespace {
@@ -34,28 +32,6 @@ constexpr std::int64_t portions_per_thread = 8;
 // How long a thread looks out for work before it sleeps: longer than the gaps between the steps of a
 // network, too short to be felt by other processes.
 constexpr std::chrono::microseconds spin_time{50};
-
-void relax() {
-#if defined(__SSE2__)
-  _mm_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
-
-// Returns once `word` is no longer `old`.
-void await_change(const std::atomic<std::uint32_t>& word, std::uint32_t old, std::chrono::microseconds spin) {
-  if (spin.count() > 0) {
-    const auto deadline = std::chrono::steady_clock::now() + spin;
-    do {
-      for (int i = 0; i < 32; ++i) {
-        if (word.load(std::memory_order_acquire) != old) return;
-        relax();
-      }
-    } while (std::chrono::steady_clock::now() < deadline);
-  }
-  word.wait(old, std::memory_order_acquire);
-}
 
 constexpr int no_worker = -1;
 thread_local int current_worker = no_worker;  // of the task that runs on this thread
