@@ -7,7 +7,7 @@
 namespace fastcnn {
 
 // Output row oh reads the input rows oh * stride_h - pad_h + kh * dilation_h, kh in [0, k_h), as far as
-// they are in the image; columns alike. pad may be below 0: the windows then begin inside the image.
+// they are in the image; columns alike.
 struct Windows2d {
   int64_t h_in = 0, w_in = 0;
   int64_t h_out = 0, w_out = 0;
