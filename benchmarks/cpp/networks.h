@@ -21,7 +21,7 @@ using AttributeMap = std::map<std::string, Attribute, std::less<>>;
 // Adds layer after layer behind the last one.
 class NetworkBuilder {
  public:
-  NetworkBuilder(Shape image) : value_(graph_.input({image, DType::float32}, "x")) {}
+  explicit NetworkBuilder(Shape image) : value_(graph_.input({image, DType::float32}, "x")) {}
 
   NetworkBuilder& conv(const std::string& name, std::int64_t c_out, std::int64_t kernel, AttributeMap attributes = {}) {
     const auto groups = attributes.find("groups");
@@ -135,9 +135,8 @@ class Runner {
 
   Executor& executor() { return executor_; }
   void infer() { executor_.forward({}); }
-  void train() {
-    train_step(executor_, slots_, settings_, {.seed = 1, .step = step_++});
-  }
+  void train() { train_step(executor_, slots_, settings_, {.seed = 1, .step = step_++}); }
+  void update() { sgd_step(slots_, settings_); }  // again, with the gradients of the last training step
 
  private:
   Executor executor_;

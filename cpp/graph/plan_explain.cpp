@@ -35,12 +35,11 @@ std::string results(const Step& step) {
   return text;
 }
 
-// Left-aligned; counts code points, since descriptions hold arrows.
+// Left-aligned, a space behind; counts code points, since descriptions hold arrows.
 std::string column(std::string text, std::size_t width) {
   const auto length = static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-  if (length < width) text.append(width - length, ' ');
-  return text;
+  return text.append(std::max<std::size_t>(width, length + 1) - length, ' ');
 }
 
 std::string line(const Plan& plan, const Step& step) {
