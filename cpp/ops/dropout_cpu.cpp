@@ -14,11 +14,11 @@ struct Mask {
 
 constexpr std::int64_t block = 1024;  // elements whose words are drawn at once
 
-// Elements of one block: word i % 4 of counter i / 4 decides element i.
+// The n elements of block `index`: word i % 4 of counter i / 4 decides element i of the tensor.
 template <class T>
 void apply_mask(const Mask& mask, std::int64_t index, const T* x, T* y, std::int64_t n) {
   std::uint32_t words[block];
-  philox_words(mask.seed, mask.counter, static_cast<std::uint64_t>(index * (block / 4)), block / 4, words);
+  philox_words(mask.seed, mask.counter, static_cast<std::uint64_t>(index * (block / 4)), (n + 3) / 4, words);
   const T factor[] = {static_cast<T>(mask.scale), 0};
   for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] * factor[words[i] < mask.threshold];
 }
