@@ -20,7 +20,14 @@ inline void copy_few(const typename V::T* source, typename V::T* target, int64_t
 
 template <class V>
 inline void copy_run(const typename V::T* source, typename V::T* target, int64_t n) {
-  if (n < V::size) return copy_few<V, V::size / 2>(source, target, n);
+  if (n < V::size) {
+    if constexpr (requires { V::Isa::load_partial(source, n); }) {
+      V::load_partial(source, n).store_partial(target, n);
+    } else {
+      copy_few<V, V::size / 2>(source, target, n);
+    }
+    return;
+  }
   for (int64_t i = 0; i + V::size <= n; i += V::size) V::load(source + i).store(target + i);
   V::load(source + n - V::size).store(target + n - V::size);
 }
