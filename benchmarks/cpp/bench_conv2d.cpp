@@ -37,7 +37,8 @@ std::vector<std::int64_t> numbers(const std::string& text, std::size_t count) {
   std::istringstream stream(text);
   for (std::string part; std::getline(stream, part, 'x');) values.push_back(std::stoll(part));
   if (values.size() == 1 && count == 2) values.push_back(values[0]);
-  if (values.size() != count) throw std::runtime_error("expected " + std::to_string(count) + " numbers: " + text);
+  if (values.size() != count)
+    throw std::runtime_error("expected " + std::to_string(count) + " numbers: " + text);
   return values;
 }
 
@@ -54,13 +55,20 @@ Layer parse(const std::string& network, const std::string& line, std::int64_t ba
   for (std::string word; stream >> word;) {
     const std::string key = word.substr(0, word.find('='));
     const std::string value = word.substr(std::min(word.size(), key.size() + 1));
-    if (key == "x") x = numbers(value, 4);
-    else if (key == "w") w = numbers(value, 4);
-    else if (key == "stride") windows.stride = pair(value);
-    else if (key == "pad") windows.pad = pair(value);
-    else if (key == "dilation") windows.dilation = pair(value);
-    else if (key == "groups") layer.problem.groups = numbers(value, 1)[0];
-    else throw std::runtime_error("unknown word: " + word);
+    if (key == "x")
+      x = numbers(value, 4);
+    else if (key == "w")
+      w = numbers(value, 4);
+    else if (key == "stride")
+      windows.stride = pair(value);
+    else if (key == "pad")
+      windows.pad = pair(value);
+    else if (key == "dilation")
+      windows.dilation = pair(value);
+    else if (key == "groups")
+      layer.problem.groups = numbers(value, 1)[0];
+    else
+      throw std::runtime_error("unknown word: " + word);
   }
   if (x.empty() || w.empty()) throw std::runtime_error("x= and w= are needed: " + line);
   if (w[1] * layer.problem.groups != x[1]) throw std::runtime_error("channels don't fit: " + line);
@@ -79,7 +87,8 @@ std::vector<Layer> read_layers(const std::filesystem::path& file, std::int64_t b
   std::vector<Layer> layers;
   for (std::string line; std::getline(stream, line);) {
     line.resize(std::min(line.size(), line.find('#')));
-    if (line.find_first_not_of(" \t\r") != std::string::npos) layers.push_back(parse(file.stem().string(), line, batch));
+    if (line.find_first_not_of(" \t\r") != std::string::npos)
+      layers.push_back(parse(file.stem().string(), line, batch));
   }
   return layers;
 }
@@ -91,7 +100,8 @@ Buffer filled(std::int64_t count) {
   return buffer;
 }
 
-void run(benchmark::State& state, const Conv2dAlgorithm<float>* algorithm, const Conv2dProblem& p, Conv2dPass pass) {
+void run(benchmark::State& state, const Conv2dAlgorithm<float>* algorithm, const Conv2dProblem& p,
+         Conv2dPass pass) {
   const Buffer x_buffer = filled(p.n * p.c_in * p.h_in * p.w_in);
   const Buffer w_buffer = filled(p.weights());
   const Buffer b_buffer = filled(p.c_out);
@@ -121,7 +131,8 @@ void run(benchmark::State& state, const Conv2dAlgorithm<float>* algorithm, const
     best = std::min(best, seconds);
     state.SetIterationTime(seconds);
   }
-  state.counters["best_GFLOP/s"] = 2e-9 * static_cast<double>(p.pixels()) * static_cast<double>(p.weights()) / best;
+  state.counters["best_GFLOP/s"] =
+      2e-9 * static_cast<double>(p.pixels()) * static_cast<double>(p.weights()) / best;
 }
 
 void add_benchmarks(const Layer& layer) {
@@ -141,8 +152,10 @@ void add_all(const std::vector<std::string_view>& arguments) {
   std::vector<std::filesystem::path> files;
   std::int64_t batch = 0;
   for (const std::string_view argument : arguments) {
-    if (argument.starts_with("--batch=")) batch = std::stoll(std::string(argument.substr(8)));
-    else files.emplace_back(argument);
+    if (argument.starts_with("--batch="))
+      batch = std::stoll(std::string(argument.substr(8)));
+    else
+      files.emplace_back(argument);
   }
   if (files.empty()) {
     for (const auto& entry : std::filesystem::directory_iterator(FASTCNN_SHAPES)) {

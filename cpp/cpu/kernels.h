@@ -98,22 +98,22 @@ struct Kernels {
   void (*im2col)(const Windows2d& g, int64_t pixel_stride, int64_t channels, const T* x, int64_t pixel_begin,
                  int64_t pixel_end, int64_t tap_begin, int64_t tap_end, T* col);
   // The transpose: adds such rows, with all taps, to dx, but only to the image rows [row_begin, row_end).
-  void (*col2im_add)(const Windows2d& g, int64_t pixel_stride, int64_t channels, const T* col, int64_t pixel_begin,
-                     int64_t pixel_end, int64_t row_begin, int64_t row_end, T* dx);
+  void (*col2im_add)(const Windows2d& g, int64_t pixel_stride, int64_t channels, const T* col,
+                     int64_t pixel_begin, int64_t pixel_end, int64_t row_begin, int64_t row_end, T* dx);
 
   // Pooling of channels-last images. Forward: output pixels [pixel_begin, pixel_end) of the batch; every
   // window holds a tap inside of the image. index: for each y the number of its tap, kh * k_w + kw; null
   // when not wanted. Gradients: rows [row_begin, row_end) of dx of one image, written in full.
-  void (*max_pool2d_u8)(const Windows2d& g, int64_t channels, const T* x, int64_t pixel_begin, int64_t pixel_end, T* y,
-                        uint8_t* index);
-  void (*max_pool2d_i32)(const Windows2d& g, int64_t channels, const T* x, int64_t pixel_begin, int64_t pixel_end, T* y,
-                         int32_t* index);
+  void (*max_pool2d_u8)(const Windows2d& g, int64_t channels, const T* x, int64_t pixel_begin,
+                        int64_t pixel_end, T* y, uint8_t* index);
+  void (*max_pool2d_i32)(const Windows2d& g, int64_t channels, const T* x, int64_t pixel_begin,
+                         int64_t pixel_end, T* y, int32_t* index);
   void (*max_pool2d_gradient_u8)(const Windows2d& g, int64_t channels, const T* dy, const uint8_t* index,
                                  int64_t row_begin, int64_t row_end, T* dx);
   void (*max_pool2d_gradient_i32)(const Windows2d& g, int64_t channels, const T* dy, const int32_t* index,
                                   int64_t row_begin, int64_t row_end, T* dx);
-  void (*avg_pool2d)(const Windows2d& g, int64_t channels, bool count_include_pad, const T* x, int64_t pixel_begin,
-                     int64_t pixel_end, T* y);
+  void (*avg_pool2d)(const Windows2d& g, int64_t channels, bool count_include_pad, const T* x,
+                     int64_t pixel_begin, int64_t pixel_end, T* y);
   void (*avg_pool2d_gradient)(const Windows2d& g, int64_t channels, bool count_include_pad, const T* dy,
                               int64_t row_begin, int64_t row_end, T* dx);
 

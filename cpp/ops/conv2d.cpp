@@ -10,12 +10,15 @@
 namespace fastcnn {
 namespace {
 
-std::string channels(std::int64_t count) { return std::to_string(count) + (count == 1 ? " channel" : " channels"); }
+std::string channels(std::int64_t count) {
+  return std::to_string(count) + (count == 1 ? " channel" : " channels");
+}
 
 }  // namespace
 
 Conv2d::Conv2d(Options options) : options_(std::move(options)) {
-  if (options_.groups < 1) throw ValueError("groups is " + std::to_string(options_.groups) + ", expected at least 1");
+  if (options_.groups < 1)
+    throw ValueError("groups is " + std::to_string(options_.groups) + ", expected at least 1");
   if (!options_.activation.gradient_from_output()) {
     throw ValueError("conv2d can't end in " + fastcnn::describe(options_.activation) +
                      ", whose gradient needs its input; add it as a layer");
@@ -44,14 +47,16 @@ std::string Conv2d::describe(Specs x) const {
   if (options_.pad != Pair{0, 0}) text += ", pad=" + fastcnn::describe(options_.pad);
   if (options_.dilation != Pair{1, 1}) text += ", dilation=" + fastcnn::describe(options_.dilation);
   if (options_.groups > 1) text += ", groups=" + std::to_string(options_.groups);
-  if (options_.activation.kind != Activation::Kind::identity) text += ", " + fastcnn::describe(options_.activation);
+  if (options_.activation.kind != Activation::Kind::identity)
+    text += ", " + fastcnn::describe(options_.activation);
   return text;
 }
 
 Conv2dProblem Conv2d::problem(const Shape& x, const Shape& w) const {
   Conv2dProblem p;
-  static_cast<Windows2d&>(p) =
-      slide({.kernel = {w[2], w[3]}, .stride = options_.stride, .pad = options_.pad, .dilation = options_.dilation}, x);
+  static_cast<Windows2d&>(p) = slide(
+      {.kernel = {w[2], w[3]}, .stride = options_.stride, .pad = options_.pad, .dilation = options_.dilation},
+      x);
   p.n = x[0];
   p.c_in = x[1];
   p.c_out = w[0];
@@ -67,10 +72,12 @@ void Conv2d::check(const Spec& x, const Spec& w) const {
   if (w.shape.numel() == 0) throw ShapeError("weight is empty: " + w.shape.str());
   const std::int64_t groups = options_.groups;
   if (w.shape[0] % groups != 0) {
-    throw ShapeError(channels(w.shape[0]) + " of output can't be divided into " + std::to_string(groups) + " groups");
+    throw ShapeError(channels(w.shape[0]) + " of output can't be divided into " + std::to_string(groups) +
+                     " groups");
   }
   if (x.shape[1] % w.shape[1] != 0 || x.shape[1] / w.shape[1] != groups) {
-    throw ShapeError("input has " + channels(x.shape[1]) + ", expected " + std::to_string(w.shape[1] * groups));
+    throw ShapeError("input has " + channels(x.shape[1]) + ", expected " +
+                     std::to_string(w.shape[1] * groups));
   }
 }
 
@@ -90,7 +97,9 @@ Spec Conv2d::infer(Specs x) const {
   return {{p.n, p.c_out, p.h_out, p.w_out}, x[0].dtype};
 }
 
-Needs Conv2d::backward_needs(Specs) const { return {.x = 0b11, .y = !options_.activation.gradient_is_constant()}; }
+Needs Conv2d::backward_needs(Specs) const {
+  return {.x = 0b11, .y = !options_.activation.gradient_is_constant()};
+}
 
 std::int64_t Conv2d::macs(Specs x) const {
   const Conv2dProblem p = problem(x[0].shape, x[1].shape);

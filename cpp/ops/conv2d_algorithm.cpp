@@ -24,8 +24,8 @@ std::span<const Conv2dAlgorithm<T>* const> conv2d_algorithms() {
 }
 
 template <class T>
-const Conv2dAlgorithm<T>& choose_conv2d_algorithm(std::string_view name, const Conv2dProblem& p, Conv2dPass pass,
-                                                  std::string* why) {
+const Conv2dAlgorithm<T>& choose_conv2d_algorithm(std::string_view name, const Conv2dProblem& p,
+                                                  Conv2dPass pass, std::string* why) {
   for (const Conv2dAlgorithm<T>* algorithm : conv2d_algorithms<T>()) {
     if (name != "auto" && name != algorithm->name()) continue;
     if (algorithm->accepts(p, pass)) return *algorithm;
@@ -34,19 +34,23 @@ const Conv2dAlgorithm<T>& choose_conv2d_algorithm(std::string_view name, const C
                        algorithm->refusal(p, pass));
     }
     if (why != nullptr) {
-      why->append(why->empty() ? "" : "; ").append(algorithm->name()).append(": ").append(algorithm->refusal(p, pass));
+      why->append(why->empty() ? "" : "; ")
+          .append(algorithm->name())
+          .append(": ")
+          .append(algorithm->refusal(p, pass));
     }
   }
   std::string names = "auto";
-  for (const Conv2dAlgorithm<T>* algorithm : conv2d_algorithms<T>()) names.append(", ").append(algorithm->name());
+  for (const Conv2dAlgorithm<T>* algorithm : conv2d_algorithms<T>())
+    names.append(", ").append(algorithm->name());
   throw ValueError("unknown algorithm \"" + std::string(name) + "\", expected one of " + names);
 }
 
 template std::span<const Conv2dAlgorithm<float>* const> conv2d_algorithms();
 template std::span<const Conv2dAlgorithm<double>* const> conv2d_algorithms();
-template const Conv2dAlgorithm<float>& choose_conv2d_algorithm(std::string_view, const Conv2dProblem&, Conv2dPass,
-                                                               std::string*);
-template const Conv2dAlgorithm<double>& choose_conv2d_algorithm(std::string_view, const Conv2dProblem&, Conv2dPass,
-                                                                std::string*);
+template const Conv2dAlgorithm<float>& choose_conv2d_algorithm(std::string_view, const Conv2dProblem&,
+                                                               Conv2dPass, std::string*);
+template const Conv2dAlgorithm<double>& choose_conv2d_algorithm(std::string_view, const Conv2dProblem&,
+                                                                Conv2dPass, std::string*);
 
 }  // namespace fastcnn

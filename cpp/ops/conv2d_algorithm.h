@@ -51,7 +51,8 @@ class Conv2dAlgorithm {
   virtual void forward(const Conv2dProblem& p, const T* x, const T* w, const Epilogue<T>& epilogue, T* y,
                        const Scratch& scratch) const = 0;
   // dx, written in full; dy is the gradient before bias and activation.
-  virtual void backward_data(const Conv2dProblem& p, const T* dy, const T* w, T* dx, const Scratch& scratch) const = 0;
+  virtual void backward_data(const Conv2dProblem& p, const T* dy, const T* w, T* dx,
+                             const Scratch& scratch) const = 0;
   // dw, written in full.
   virtual void backward_weights(const Conv2dProblem& p, const T* x, const T* dy, T* dw,
                                 const Scratch& scratch) const = 0;
@@ -64,8 +65,8 @@ std::span<const Conv2dAlgorithm<T>* const> conv2d_algorithms();
 // unknown name and for one that refuses, with its reason. `why`, when given, gets "name: reason" of
 // those passed over, separated by "; ".
 template <class T>
-const Conv2dAlgorithm<T>& choose_conv2d_algorithm(std::string_view name, const Conv2dProblem& p, Conv2dPass pass,
-                                                  std::string* why = nullptr);
+const Conv2dAlgorithm<T>& choose_conv2d_algorithm(std::string_view name, const Conv2dProblem& p,
+                                                  Conv2dPass pass, std::string* why = nullptr);
 
 // One per conv2d_<name>_cpu.cpp.
 template <class T>

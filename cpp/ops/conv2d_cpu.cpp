@@ -16,7 +16,9 @@ std::int64_t block_pixels(const Conv2dProblem& p) {
   return std::max(pixels, (p.pixels() + most_blocks - 1) / most_blocks);
 }
 
-std::int64_t block_count(const Conv2dProblem& p) { return (p.pixels() + block_pixels(p) - 1) / block_pixels(p); }
+std::int64_t block_count(const Conv2dProblem& p) {
+  return (p.pixels() + block_pixels(p) - 1) / block_pixels(p);
+}
 
 // dy *= f'(y) in place, and db = sums of that over all pixels, in one pass over memory. db may be null.
 template <class T>
@@ -33,12 +35,15 @@ void sum_gradient(const Conv2dProblem& p, const Activation& f, const T* y, T* dy
       const T* y_block = y != nullptr ? y + first : nullptr;
       kernels<T>().activation_gradient(f, nullptr, y_block, dy + first, dy + first, pixels * p.c_out);
     }
-    if (db != nullptr) kernels<T>().column_sums(dy + first, pixels, p.c_out, p.c_out, partial + task * p.c_out);
+    if (db != nullptr)
+      kernels<T>().column_sums(dy + first, pixels, p.c_out, p.c_out, partial + task * p.c_out);
   });
   if (db != nullptr) kernels<T>().column_sums(partial, blocks, p.c_out, p.c_out, db);
 }
 
-View input_gradient(const BackwardArgs& args, std::size_t i) { return i < args.dx.size() ? args.dx[i] : View{}; }
+View input_gradient(const BackwardArgs& args, std::size_t i) {
+  return i < args.dx.size() ? args.dx[i] : View{};
+}
 
 template <class T>
 void fill_zero(View view) {
@@ -52,7 +57,8 @@ ScratchSize Conv2d::scratch(Specs x, Direction direction) const {
   if (p.n == 0) return {};
   return dispatch_floating(x[0].dtype, [&]<class T>() {
     if (direction == Direction::forward) {
-      return choose_conv2d_algorithm<T>(options_.algorithm, p, Conv2dPass::forward).scratch(p, Conv2dPass::forward);
+      return choose_conv2d_algorithm<T>(options_.algorithm, p, Conv2dPass::forward)
+          .scratch(p, Conv2dPass::forward);
     }
     ScratchSize size{.shared = static_cast<std::size_t>(block_count(p) * p.c_out) * sizeof(T)};
     for (const Conv2dPass pass : {Conv2dPass::backward_data, Conv2dPass::backward_weights}) {
@@ -70,7 +76,8 @@ void Conv2d::forward(const ForwardArgs& args) const {
   dispatch_floating(args.y.spec.dtype, [&]<class T>() {
     const T* bias = args.x.size() > 2 ? args.x[2].as<T>() : nullptr;
     choose_conv2d_algorithm<T>(options_.algorithm, p, Conv2dPass::forward)
-        .forward(p, args.x[0].as<T>(), args.x[1].as<T>(), {bias, options_.activation}, args.y.as<T>(), args.scratch);
+        .forward(p, args.x[0].as<T>(), args.x[1].as<T>(), {bias, options_.activation}, args.y.as<T>(),
+                 args.scratch);
   });
 }
 

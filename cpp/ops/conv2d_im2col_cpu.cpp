@@ -39,14 +39,15 @@ std::size_t column_bytes(const Conv2dProblem& p, std::int64_t pixels) {
 }
 
 template <class T>
-void make_columns(const Conv2dProblem& p, std::int64_t group, const T* x, std::int64_t pixel, std::int64_t pixel_end,
-                  std::int64_t tap, std::int64_t tap_end, T* col) {
+void make_columns(const Conv2dProblem& p, std::int64_t group, const T* x, std::int64_t pixel,
+                  std::int64_t pixel_end, std::int64_t tap, std::int64_t tap_end, T* col) {
   kernels<T>().im2col(p, p.c_in, p.group_in(), x + group * p.group_in(), pixel, pixel_end, tap, tap_end, col);
 }
 
 template <class T>
-Gemm<T> columns_times_weights(const Conv2dProblem& p, std::int64_t group, std::int64_t pixel, std::int64_t pixels,
-                              const T* col, const T* w, const Epilogue<T>& epilogue, T* y) {
+Gemm<T> columns_times_weights(const Conv2dProblem& p, std::int64_t group, std::int64_t pixel,
+                              std::int64_t pixels, const T* col, const T* w, const Epilogue<T>& epilogue,
+                              T* y) {
   const std::int64_t channel = group * p.group_out();
   return {.trans_b = true,
           .m = pixels,
@@ -62,8 +63,8 @@ Gemm<T> columns_times_weights(const Conv2dProblem& p, std::int64_t group, std::i
 }
 
 template <class T>
-Gemm<T> gradient_times_weights(const Conv2dProblem& p, std::int64_t group, std::int64_t pixel, std::int64_t pixels,
-                               const T* dy, const T* w, T* col) {
+Gemm<T> gradient_times_weights(const Conv2dProblem& p, std::int64_t group, std::int64_t pixel,
+                               std::int64_t pixels, const T* dy, const T* w, T* col) {
   const std::int64_t channel = group * p.group_out();
   return {.m = pixels,
           .n = p.depth(),
@@ -84,7 +85,7 @@ struct Band {
 // Cuts dx into bands: several images where these are small, parts of an image where there are few. The
 // columns of rows beyond its border that reach into a band are made again for it, so it is kept tall.
 struct BandCut {
-  std::int64_t images, rows;        // of a band
+  std::int64_t images, rows;  // of a band
   std::int64_t image_cuts, row_cuts;
 
   explicit BandCut(const Conv2dProblem& p) {
@@ -134,8 +135,8 @@ void for_pixels_of_band(const Conv2dProblem& p, const Band& band, F body) {
 }
 
 template <class T>
-void add_columns(const Conv2dProblem& p, const Band& band, const T* col, std::int64_t pixel, std::int64_t pixel_end,
-                 T* dx) {
+void add_columns(const Conv2dProblem& p, const Band& band, const T* col, std::int64_t pixel,
+                 std::int64_t pixel_end, T* dx) {
   kernels<T>().col2im_add(p, p.c_in, p.group_in(), col, pixel, pixel_end, band.row, band.row_end,
                           dx + band.group * p.group_in());
 }
@@ -160,9 +161,10 @@ class Im2col final : public Conv2dAlgorithm<T> {
     if (!by_chunks<T>(p)) {
       T* col = scratch.template shared<T>();
       for (std::int64_t group = 0; group < p.groups; ++group) {
-        parallel_ranges(p.pixels(), 2 * p.depth() * sizeof(T), [&](std::int64_t pixel, std::int64_t pixel_end) {
-          make_columns(p, group, x, pixel, pixel_end, 0, p.taps(), col + pixel * p.depth());
-        });
+        parallel_ranges(p.pixels(), 2 * p.depth() * sizeof(T),
+                        [&](std::int64_t pixel, std::int64_t pixel_end) {
+                          make_columns(p, group, x, pixel, pixel_end, 0, p.taps(), col + pixel * p.depth());
+                        });
         parallel_gemm(columns_times_weights(p, group, 0, p.pixels(), col, w, epilogue, y));
       }
       return;
@@ -180,7 +182,8 @@ class Im2col final : public Conv2dAlgorithm<T> {
   }
 
   // Columns = dy w, added back to where forward would copy them from.
-  void backward_data(const Conv2dProblem& p, const T* dy, const T* w, T* dx, const Scratch& scratch) const override {
+  void backward_data(const Conv2dProblem& p, const T* dy, const T* w, T* dx,
+                     const Scratch& scratch) const override {
     const BandCut cut(p);
     const std::int64_t tasks = cut.tasks(p);
     if (!by_chunks<T>(p)) {

@@ -36,7 +36,8 @@ class Reference final : public Conv2dAlgorithm<T> {
   void forward(const Conv2dProblem& p, const T* x, const T* w, const Epilogue<T>& epilogue, T* y,
                const Scratch&) const override {
     const std::int64_t size = p.pixels() * p.c_out;
-    for (std::int64_t i = 0; i < size; ++i) y[i] = epilogue.bias != nullptr ? epilogue.bias[i % p.c_out] : T{0};
+    for (std::int64_t i = 0; i < size; ++i)
+      y[i] = epilogue.bias != nullptr ? epilogue.bias[i % p.c_out] : T{0};
     for_each_product(p, [&](auto at_x, auto at_w, auto at_y) { y[at_y] += x[at_x] * w[at_w]; });
     kernels<T>().activation(epilogue.activation, y, y, size);
   }
@@ -46,7 +47,8 @@ class Reference final : public Conv2dAlgorithm<T> {
     for_each_product(p, [&](auto at_x, auto at_w, auto at_y) { dx[at_x] += dy[at_y] * w[at_w]; });
   }
 
-  void backward_weights(const Conv2dProblem& p, const T* x, const T* dy, T* dw, const Scratch&) const override {
+  void backward_weights(const Conv2dProblem& p, const T* x, const T* dy, T* dw,
+                        const Scratch&) const override {
     std::fill_n(dw, p.weights(), T{0});
     for_each_product(p, [&](auto at_x, auto at_w, auto at_y) { dw[at_w] += x[at_x] * dy[at_y]; });
   }

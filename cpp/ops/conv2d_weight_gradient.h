@@ -34,7 +34,8 @@ struct WeightGradientCut {
     if (cut.taps > p.k_w) cut.taps -= cut.taps % p.k_w;  // whole kernel rows are copied in one go
     cut.tap_blocks = ceil_div(p.taps(), cut.taps);
     // One tap alone is cut by rows when it is much too large, at the price of copying columns again.
-    cut.row_blocks = std::max<std::int64_t>(1, p.group_out() * cut.taps * p.group_in() / (2 * block_elements));
+    cut.row_blocks =
+        std::max<std::int64_t>(1, p.group_out() * cut.taps * p.group_in() / (2 * block_elements));
     cut.rows = ceil_div(p.group_out(), cut.row_blocks);
     cut.row_blocks = ceil_div(p.group_out(), cut.rows);
     cut.chunk = std::clamp<std::int64_t>(column_elements / (cut.taps * p.group_in()), 128, 2048);
@@ -78,7 +79,8 @@ void weight_gradient(const Conv2dProblem& p, const WeightGradientCut& cut, const
 
     const std::int64_t tap_end = std::min(tap + cut.taps, p.taps());
     const std::int64_t channel = group * p.group_out() + row;
-    T* target = (cut.parts > 1 ? partial + part * p.weights() : dw) + channel * p.depth() + tap * p.group_in();
+    T* target =
+        (cut.parts > 1 ? partial + part * p.weights() : dw) + channel * p.depth() + tap * p.group_in();
     const std::int64_t end = std::min((part + 1) * cut.part_pixels, p.pixels());
     for (std::int64_t pixel = part * cut.part_pixels; pixel < end; pixel += cut.chunk) {
       const std::int64_t pixel_end = std::min(pixel + cut.chunk, end);

@@ -20,8 +20,9 @@ void backward_with(Kernel kernel, const Windows2d& g, const BackwardArgs& args) 
   const std::int64_t y_image = g.h_out * g.w_out * channels;
   const std::int64_t x_image = g.h_in * g.w_in * channels;
   for_bands(g, x, [&](std::int64_t image, std::int64_t row, std::int64_t row_end) {
-    kernel(g, channels, args.dy.as<T>() + image * y_image, static_cast<const Index*>(args.saved) + image * y_image, row,
-           row_end, args.dx[0].as<T>() + image * x_image);
+    kernel(g, channels, args.dy.as<T>() + image * y_image,
+           static_cast<const Index*>(args.saved) + image * y_image, row, row_end,
+           args.dx[0].as<T>() + image * x_image);
   });
 }
 

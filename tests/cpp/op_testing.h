@@ -34,14 +34,16 @@ inline double element(const Tensor& tensor, std::int64_t i) {
 }
 
 // Every element within tolerance * (1 + the largest magnitude of `expected`).
-inline void expect_near(const Tensor& actual, const Tensor& expected, double tolerance, const std::string& what) {
+inline void expect_near(const Tensor& actual, const Tensor& expected, double tolerance,
+                        const std::string& what) {
   ASSERT_EQ(actual.spec().shape, expected.spec().shape) << what;
   double largest = 0;
   for (std::int64_t i = 0; i < expected.spec().shape.numel(); ++i) {
     largest = std::max(largest, std::abs(element(expected, i)));
   }
   for (std::int64_t i = 0; i < expected.spec().shape.numel(); ++i) {
-    ASSERT_NEAR(element(actual, i), element(expected, i), tolerance * (1 + largest)) << what << ", element " << i;
+    ASSERT_NEAR(element(actual, i), element(expected, i), tolerance * (1 + largest))
+        << what << ", element " << i;
   }
 }
 
@@ -57,7 +59,8 @@ void expect_throws(F f, const std::string& part) {
     f();
     ADD_FAILURE() << "nothing thrown, expected: " << part;
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what() << "\nexpected: " << part;
+    EXPECT_NE(std::string(error.what()).find(part), std::string::npos)
+        << error.what() << "\nexpected: " << part;
   }
 }
 
@@ -71,7 +74,8 @@ class FencedMemory {
   std::byte* data() const { return data_.get(); }
   void expect_intact(const char* what) const {
     const auto* p = data_.get() + bytes_;
-    EXPECT_TRUE(std::all_of(p, p + fence, [](std::byte b) { return b == std::byte{0xff}; })) << what << " overrun";
+    EXPECT_TRUE(std::all_of(p, p + fence, [](std::byte b) { return b == std::byte{0xff}; }))
+        << what << " overrun";
   }
 
  private:

@@ -15,7 +15,9 @@ struct PoolCase {
   Pair pad{0, 0};
   bool ceil_mode = false;
 
-  WindowSpec windows() const { return {.kernel = kernel, .stride = stride, .pad = pad, .ceil_mode = ceil_mode}; }
+  WindowSpec windows() const {
+    return {.kernel = kernel, .stride = stride, .pad = pad, .ceil_mode = ceil_mode};
+  }
 };
 
 inline const std::vector<PoolCase> pool_cases = {

@@ -1,5 +1,3 @@
-#include "ops/avg_pool2d.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,6 +6,7 @@
 
 #include "cpu/reference/pool2d.h"
 #include "op_testing.h"
+#include "ops/avg_pool2d.h"
 #include "ops/registry.h"
 #include "pool_cases.h"
 
@@ -54,7 +53,8 @@ TEST_P(AvgPool, GradientMatchesFiniteDifferences) {
 }
 
 TEST_P(AvgPool, BytesAreTheSameAtAnyThreadCount) {
-  testing::expect_same_bytes_at_any_thread_count(make_pool(GetParam(), true), {random_tensor({GetParam().x}, 1)});
+  testing::expect_same_bytes_at_any_thread_count(make_pool(GetParam(), true),
+                                                 {random_tensor({GetParam().x}, 1)});
 }
 
 TEST(AvgPool2d, DividesAsPyTorch) {
@@ -82,7 +82,8 @@ TEST(AvgPool2d, CeilModeDoesNotCountWhatItAddsBeyondThePadding) {
 }
 
 TEST(AvgPool2d, DescribesItself) {
-  const OpPtr op = make_op("avg_pool2d", {{"kernel", std::vector<std::int64_t>{3, 2}}, {"count_include_pad", false}});
+  const OpPtr op =
+      make_op("avg_pool2d", {{"kernel", std::vector<std::int64_t>{3, 2}}, {"count_include_pad", false}});
   EXPECT_EQ(op->describe({}), "AvgPool2d 3x2, count_include_pad=false");
 }
 

@@ -1,6 +1,4 @@
 // Every algorithm against the reference loops; the reference by hand-made cases and finite differences.
-#include "ops/conv2d.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,6 +9,7 @@
 
 #include "core/error.h"
 #include "op_testing.h"
+#include "ops/conv2d.h"
 #include "ops/registry.h"
 
 namespace fastcnn {
@@ -65,7 +64,8 @@ OpPtr make_conv(const Case& c, std::string algorithm, Activation f = {}) {
 }
 
 std::vector<Tensor> inputs(const Case& c, DType dtype) {
-  return {random_tensor({c.x, dtype}, 1), random_tensor({c.w, dtype}, 2), random_tensor({Shape{c.w[0]}, dtype}, 3)};
+  return {random_tensor({c.x, dtype}, 1), random_tensor({c.w, dtype}, 2),
+          random_tensor({Shape{c.w[0]}, dtype}, 3)};
 }
 
 class EachCase : public ::testing::TestWithParam<Case> {};
@@ -97,8 +97,12 @@ void expect_algorithms_equal_reference(const Case& c, double tolerance) {
   }
 }
 
-TEST_P(EachCase, AlgorithmsEqualReferenceInFloat32) { expect_algorithms_equal_reference<float>(GetParam(), 1e-5); }
-TEST_P(EachCase, AlgorithmsEqualReferenceInFloat64) { expect_algorithms_equal_reference<double>(GetParam(), 1e-13); }
+TEST_P(EachCase, AlgorithmsEqualReferenceInFloat32) {
+  expect_algorithms_equal_reference<float>(GetParam(), 1e-5);
+}
+TEST_P(EachCase, AlgorithmsEqualReferenceInFloat64) {
+  expect_algorithms_equal_reference<double>(GetParam(), 1e-13);
+}
 
 TEST_P(EachCase, GradientsMatchFiniteDifferences) {
   const std::vector<Tensor> x = inputs(GetParam(), DType::float64);
@@ -107,7 +111,8 @@ TEST_P(EachCase, GradientsMatchFiniteDifferences) {
 }
 
 TEST_P(EachCase, BytesAreTheSameAtAnyThreadCount) {
-  testing::expect_same_bytes_at_any_thread_count(make_conv(GetParam(), "auto"), inputs(GetParam(), DType::float32));
+  testing::expect_same_bytes_at_any_thread_count(make_conv(GetParam(), "auto"),
+                                                 inputs(GetParam(), DType::float32));
 }
 
 TEST(Conv2d, SumsProductsOfTheWindowWithoutTurningTheKernelRound) {
@@ -150,9 +155,10 @@ TEST(Conv2d, DescribesItselfWithWhatIsNotDefault) {
   const std::vector<Spec> x{{{8, 96, 27, 27}}, {{256, 48, 5, 5}}};
   EXPECT_EQ(make_op("conv2d", {{"groups", std::int64_t{2}}, {"pad", std::int64_t{2}}})->describe(x),
             "Conv2d 96→256, 5x5, pad=2, groups=2");
-  EXPECT_EQ(make_op("conv2d", {{"stride", std::vector<std::int64_t>{2, 1}}, {"activation", std::string("relu")}})
-                ->describe(x),
-            "Conv2d 48→256, 5x5, stride=2x1, relu");
+  EXPECT_EQ(
+      make_op("conv2d", {{"stride", std::vector<std::int64_t>{2, 1}}, {"activation", std::string("relu")}})
+          ->describe(x),
+      "Conv2d 48→256, 5x5, stride=2x1, relu");
 }
 
 TEST(Conv2d, CountsMultiplyAddsAndNamesItsAlgorithm) {
@@ -181,7 +187,8 @@ TEST(Conv2d, RefusesInputsThatDontFitAndSaysWhy) {
   const Spec w{{256, 48, 5, 5}};
   expect_refusal<ShapeError>({{"groups", std::int64_t{2}}}, {x, w}, "input has 64 channels, expected 96");
   expect_refusal<ShapeError>({}, {x, {{4, 1, 3, 3}}}, "input has 64 channels, expected 1");
-  expect_refusal<ShapeError>({{"groups", std::int64_t{3}}}, {x, w}, "256 channels of output can't be divided into 3");
+  expect_refusal<ShapeError>({{"groups", std::int64_t{3}}}, {x, w},
+                             "256 channels of output can't be divided into 3");
   expect_refusal<ShapeError>({}, {{{8, 64}}, w}, "rank 2");
   expect_refusal<ShapeError>({}, {x, {{256, 64}}}, "weight has rank 2");
   expect_refusal<ShapeError>({}, {x}, "got 1 input");

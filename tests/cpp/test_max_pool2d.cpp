@@ -1,5 +1,3 @@
-#include "ops/max_pool2d.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,6 +7,7 @@
 
 #include "cpu/reference/pool2d.h"
 #include "op_testing.h"
+#include "ops/max_pool2d.h"
 #include "ops/registry.h"
 #include "pool_cases.h"
 
@@ -80,7 +79,8 @@ TEST(MaxPool2d, NaNWinsAndTakesTheGradient) {
 TEST(MaxPool2d, MinusInfinityEverywhereStays) {
   Tensor x({{1, 2, 2, 2}});
   std::fill_n(static_cast<float*>(x.data()), 8, -std::numeric_limits<float>::infinity());
-  OpRunner runner(std::make_shared<MaxPool2d>(WindowSpec{.kernel = {2, 2}, .stride = {2, 2}, .pad = {1, 1}}), {x});
+  OpRunner runner(std::make_shared<MaxPool2d>(WindowSpec{.kernel = {2, 2}, .stride = {2, 2}, .pad = {1, 1}}),
+                  {x});
   EXPECT_EQ(element(runner.forward(), 0), -std::numeric_limits<double>::infinity());
 }
 
@@ -89,8 +89,10 @@ TEST(MaxPool2d, StrideIsTheKernelUnlessGiven) {
   const OpPtr op = make_op("max_pool2d", {{"kernel", std::int64_t{3}}});
   EXPECT_EQ(op->infer(x).shape, (Shape{2, 3, 4, 4}));
   EXPECT_EQ(op->describe(x), "MaxPool2d 3x3");
-  const OpPtr ceil = make_op("max_pool2d", {{"kernel", std::int64_t{3}}, {"stride", std::int64_t{2}},
-                                            {"pad", std::int64_t{1}}, {"ceil_mode", true}});
+  const OpPtr ceil = make_op("max_pool2d", {{"kernel", std::int64_t{3}},
+                                            {"stride", std::int64_t{2}},
+                                            {"pad", std::int64_t{1}},
+                                            {"ceil_mode", true}});
   EXPECT_EQ(ceil->infer(x).shape, (Shape{2, 3, 7, 7}));
   EXPECT_EQ(ceil->describe(x), "MaxPool2d 3x3, stride=2, pad=1, ceil_mode");
 }
@@ -99,14 +101,17 @@ TEST(MaxPool2d, RefusesWhatMakesNoSense) {
   const std::vector<Spec> x{{{2, 3, 5, 13}}};
   const std::int64_t six = 6;
   testing::expect_throws<ValueError>([] { make_op("max_pool2d", {}); }, "kernel is missing");
-  testing::expect_throws<ValueError>([&] { make_op("max_pool2d", {{"kernel", six}, {"pad", std::int64_t{4}}}); },
-                                     "pad 4 is more than half of kernel 6");
+  testing::expect_throws<ValueError>(
+      [&] { make_op("max_pool2d", {{"kernel", six}, {"pad", std::int64_t{4}}}); },
+      "pad 4 is more than half of kernel 6");
   testing::expect_throws<ShapeError>([&] { make_op("max_pool2d", {{"kernel", six}})->infer(x); },
                                      "kernel of 6 is larger than the input of 5 along the height");
   testing::expect_throws<ShapeError>(
       [&] { make_op("max_pool2d", {{"kernel", six}})->infer(std::vector<Spec>{{{2, 3}}}); }, "rank 2");
   testing::expect_throws<DTypeError>(
-      [&] { make_op("max_pool2d", {{"kernel", six}})->infer(std::vector<Spec>{{{2, 3, 8, 8}, DType::int64}}); },
+      [&] {
+        make_op("max_pool2d", {{"kernel", six}})->infer(std::vector<Spec>{{{2, 3, 8, 8}, DType::int64}});
+      },
       "int64");
 }
 

@@ -13,8 +13,8 @@ namespace fastcnn::generic {
 // One kernel row of one window: `taps` taps from column `start` on of the image row `row` (null: outside).
 // Returns where the next taps go.
 template <class V>
-inline typename V::T* gather_taps(const Windows2d& g, int64_t pixel_stride, int64_t channels, const typename V::T* row,
-                                  int64_t start, int64_t taps, typename V::T* col) {
+inline typename V::T* gather_taps(const Windows2d& g, int64_t pixel_stride, int64_t channels,
+                                  const typename V::T* row, int64_t start, int64_t taps, typename V::T* col) {
   if (row == nullptr) {
     zero_run<V>(col, taps * channels);
     return col + taps * channels;
@@ -39,8 +39,8 @@ inline typename V::T* gather_taps(const Windows2d& g, int64_t pixel_stride, int6
 // All taps [tap_begin, tap_end) of one window.
 template <class V>
 inline typename V::T* gather_window(const Windows2d& g, int64_t pixel_stride, int64_t channels,
-                                    const typename V::T* image, int64_t h_start, int64_t w_start, int64_t tap_begin,
-                                    int64_t tap_end, typename V::T* col) {
+                                    const typename V::T* image, int64_t h_start, int64_t w_start,
+                                    int64_t tap_begin, int64_t tap_end, typename V::T* col) {
   int64_t h = h_start + tap_begin / g.k_w * g.dilation_h;
   int64_t kw = tap_begin % g.k_w;
   for (int64_t left = tap_end - tap_begin; left > 0; h += g.dilation_h, kw = 0) {
@@ -53,12 +53,13 @@ inline typename V::T* gather_window(const Windows2d& g, int64_t pixel_stride, in
 }
 
 template <class V>
-void im2col(const Windows2d& g, int64_t pixel_stride, int64_t channels, const typename V::T* x, int64_t pixel_begin,
-            int64_t pixel_end, int64_t tap_begin, int64_t tap_end, typename V::T* col) {
+void im2col(const Windows2d& g, int64_t pixel_stride, int64_t channels, const typename V::T* x,
+            int64_t pixel_begin, int64_t pixel_end, int64_t tap_begin, int64_t tap_end, typename V::T* col) {
   const int64_t row_stride = g.w_in * pixel_stride;
   // Windows inside of the image whose kernel rows are runs of memory: the common case, and short where
   // there are few channels.
-  const bool whole_runs = g.dilation_w == 1 && channels == pixel_stride && tap_begin % g.k_w == 0 && tap_end % g.k_w == 0;
+  const bool whole_runs =
+      g.dilation_w == 1 && channels == pixel_stride && tap_begin % g.k_w == 0 && tap_end % g.k_w == 0;
   const int64_t kh_begin = tap_begin / g.k_w;
   const int64_t kh_end = tap_end / g.k_w;
   const int64_t run = g.k_w * channels;
@@ -82,10 +83,12 @@ void im2col(const Windows2d& g, int64_t pixel_stride, int64_t channels, const ty
 
 template <class V>
 void col2im_add(const Windows2d& g, int64_t pixel_stride, int64_t channels, const typename V::T* col,
-                int64_t pixel_begin, int64_t pixel_end, int64_t row_begin, int64_t row_end, typename V::T* dx) {
+                int64_t pixel_begin, int64_t pixel_end, int64_t row_begin, int64_t row_end,
+                typename V::T* dx) {
   const int64_t row_stride = g.w_in * pixel_stride;
   PixelCursor<V> at(g, pixel_begin);
-  for (int64_t pixel = pixel_begin; pixel < pixel_end; ++pixel, at.advance(g), col += g.k_h * g.k_w * channels) {
+  for (int64_t pixel = pixel_begin; pixel < pixel_end;
+       ++pixel, at.advance(g), col += g.k_h * g.k_w * channels) {
     const WindowInImage<V> window(g, at.row, at.col, row_begin, row_end);
     const TapRange<V> cols = window.cols;
     const bool contiguous = g.dilation_w == 1 && channels == pixel_stride;

@@ -62,8 +62,8 @@ inline void store(V v, typename V::T* p, int64_t count) {
 // The largest value, and the first tap that holds it. NaN is larger than anything, the last one seen
 // largest of all, as in PyTorch.
 template <class V, class Index>
-void max_pool2d(const Windows2d& g, int64_t channels, const typename V::T* x, int64_t pixel_begin, int64_t pixel_end,
-                typename V::T* y, Index* index) {
+void max_pool2d(const Windows2d& g, int64_t channels, const typename V::T* x, int64_t pixel_begin,
+                int64_t pixel_end, typename V::T* y, Index* index) {
   using Lanes = Taps<V, Index>;
   PixelCursor<V> at(g, pixel_begin);
   for (int64_t pixel = pixel_begin; pixel < pixel_end; ++pixel, at.advance(g)) {
@@ -139,15 +139,16 @@ void avg_pool2d(const Windows2d& g, int64_t channels, bool count_include_pad, co
     const typename V::T* image = x + at.image * g.h_in * g.w_in * channels;
     for_channels<V>(channels, [&](int64_t c, int64_t count) {
       V sum{};
-      window.for_taps(g, [&](int64_t, int64_t position) { sum = sum + load<V>(image + position * channels + c, count); });
+      window.for_taps(
+          g, [&](int64_t, int64_t position) { sum = sum + load<V>(image + position * channels + c, count); });
       store(sum / count_of_taps, y + pixel * channels + c, count);
     });
   }
 }
 
 template <class V>
-void avg_pool2d_gradient(const Windows2d& g, int64_t channels, bool count_include_pad, const typename V::T* dy,
-                         int64_t row_begin, int64_t row_end, typename V::T* dx) {
+void avg_pool2d_gradient(const Windows2d& g, int64_t channels, bool count_include_pad,
+                         const typename V::T* dy, int64_t row_begin, int64_t row_end, typename V::T* dx) {
   zero_run<V>(dx + row_begin * g.w_in * channels, (row_end - row_begin) * g.w_in * channels);
   for_windows_of_band<V>(g, row_begin, row_end, [&](const WindowInImage<V>& window, int64_t pixel) {
     // Of the whole window: what the band hides counts.

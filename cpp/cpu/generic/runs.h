@@ -36,7 +36,9 @@ template <class V>
 inline void add_run(const typename V::T* source, typename V::T* target, int64_t n) {
   int64_t i = 0;
   for (; i + V::size <= n; i += V::size) (V::load(target + i) + V::load(source + i)).store(target + i);
-  if (i < n) (V::load_partial(target + i, n - i) + V::load_partial(source + i, n - i)).store_partial(target + i, n - i);
+  if (i < n)
+    (V::load_partial(target + i, n - i) + V::load_partial(source + i, n - i))
+        .store_partial(target + i, n - i);
 }
 
 template <class V>

@@ -44,7 +44,8 @@ struct WindowInImage {
   void for_taps(const Windows2d& g, F body) const {
     for (int64_t kh = rows.begin; kh < rows.end; ++kh) {
       const int64_t row_position = (h_start + kh * g.dilation_h) * g.w_in + w_start;
-      for (int64_t kw = cols.begin; kw < cols.end; ++kw) body(kh * g.k_w + kw, row_position + kw * g.dilation_w);
+      for (int64_t kw = cols.begin; kw < cols.end; ++kw)
+        body(kh * g.k_w + kw, row_position + kw * g.dilation_w);
     }
   }
 };

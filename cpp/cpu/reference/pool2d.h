@@ -29,7 +29,8 @@ void for_each_pixel(const Windows2d& g, std::int64_t oh, std::int64_t ow, F f) {
 
 // x, dx (n, h_in, w_in, channels); y, dy (n, h_out, w_out, channels). dx is added to.
 template <class T>
-void max_pool2d(const Windows2d& g, std::int64_t n, std::int64_t channels, const T* x, T* y, const T* dy, T* dx) {
+void max_pool2d(const Windows2d& g, std::int64_t n, std::int64_t channels, const T* x, T* y, const T* dy,
+                T* dx) {
   for_each_window(g, n, [&](std::int64_t i, std::int64_t oh, std::int64_t ow) {
     for (std::int64_t c = 0; c < channels; ++c) {
       std::int64_t winner = -1;
@@ -45,8 +46,8 @@ void max_pool2d(const Windows2d& g, std::int64_t n, std::int64_t channels, const
 }
 
 template <class T>
-void avg_pool2d(const Windows2d& g, std::int64_t n, std::int64_t channels, bool count_include_pad, const T* x, T* y,
-                const T* dy, T* dx) {
+void avg_pool2d(const Windows2d& g, std::int64_t n, std::int64_t channels, bool count_include_pad, const T* x,
+                T* y, const T* dy, T* dx) {
   for_each_window(g, n, [&](std::int64_t i, std::int64_t oh, std::int64_t ow) {
     std::int64_t count = 0;
     for (std::int64_t kh = 0; kh < g.k_h; ++kh)
