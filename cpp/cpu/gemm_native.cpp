@@ -27,9 +27,8 @@ struct Blocking {
     constexpr std::int64_t line_bytes = 1280;  // a panel of b of the widest tile fits the first-level cache
     tile_rows = even_step(g.m, kernels.rows, 1);
     k = even_step(depth, line_bytes / static_cast<std::int64_t>(sizeof(T)), 1);
-    m = even_step(g.m, 448, tile_rows);
-    // A few rows of a want the packed b in the second-level cache; else a is not to be packed often.
-    n = even_step(g.n, g.m <= 64 ? 256 : 1024, kernels.cols);
+    m = even_step(g.m, 224, tile_rows);
+    n = even_step(g.n, 450*1024/static_cast<long>(sizeof(T)) / std::max<long>(k,1), kernels.cols);
   }
 };
 

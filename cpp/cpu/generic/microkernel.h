@@ -69,25 +69,30 @@ inline Microkernel<V> microkernel_for(int64_t rows, int64_t vectors) {
   return microkernel_for<V, Vectors>(rows);
 }
 
-// All tiles of a block. A panel of b stays in the first-level cache while those of a pass by; the
-// epilogue takes a column of tiles while it is in the second.
+// All tiles of a block. A panel of a stays in the first-level cache while b passes by out of the second;
+// the epilogue takes rows of c that have just been written.
 template <class V>
 void multiply(const GemmBlock<typename V::T>& g) {
+  using T = typename V::T;
   constexpr int64_t tile_cols = V::Isa::gemm_vectors * V::size;
-  for (int64_t col = 0; col < g.n; col += tile_cols) {
-    const int64_t cols = g.n - col < tile_cols ? g.n - col : tile_cols;
-    const int64_t vectors = (cols + V::size - 1) / V::size;
-    const bool packed = g.ldb == 0;
-    const typename V::T* b = g.b + (packed ? col * g.k : col);
-    const int64_t ldb = packed ? vectors * V::size : g.ldb;
-    for (int64_t row = 0; row < g.m; row += g.a_rows) {
-      const int64_t rows = g.m - row < g.a_rows ? g.m - row : g.a_rows;
-      microkernel_for<V>(rows, vectors)(g.k, g.a + row * g.k, b, ldb, g.alpha, g.beta, g.c + row * g.ldc + col,
-                                        g.ldc, cols);
+  const bool packed = g.ldb == 0;
+  const int64_t whole = g.n / tile_cols * tile_cols;
+  const int64_t vectors = (g.n - whole + V::size - 1) / V::size;
+  for (int64_t row = 0; row < g.m; row += g.a_rows) {
+    const int64_t rows = g.m - row < g.a_rows ? g.m - row : g.a_rows;
+    const T* a = g.a + row * g.k;
+    T* c = g.c + row * g.ldc;
+    const Microkernel<V> tile = microkernel_for<V>(rows, V::Isa::gemm_vectors);
+    for (int64_t col = 0; col < whole; col += tile_cols) {
+      tile(g.k, a, g.b + (packed ? col * g.k : col), packed ? tile_cols : g.ldb, g.alpha, g.beta, c + col, g.ldc,
+           tile_cols);
     }
-    if (g.finish) {
-      bias_activation<V>(g.c + col, g.m, cols, g.ldc, g.bias != nullptr ? g.bias + col : nullptr, g.activation);
+    if (whole < g.n) {
+      microkernel_for<V>(rows, vectors)(g.k, a, g.b + (packed ? whole * g.k : whole),
+                                        packed ? vectors * V::size : g.ldb, g.alpha, g.beta, c + whole, g.ldc,
+                                        g.n - whole);
     }
+    if (g.finish) bias_activation<V>(c, rows, g.n, g.ldc, g.bias, g.activation);
   }
 }
 
