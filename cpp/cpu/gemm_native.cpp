@@ -2,6 +2,10 @@
 // blocks of b and a are packed so that the kernels of the ISA read them in order from the caches.
 #include <algorithm>
 
+#if __has_include(<unistd.h>)
+#include <unistd.h>
+#endif
+
 #include "core/allocator.h"
 #include "cpu/gemm_providers.h"
 #include "cpu/isa.h"
@@ -9,6 +13,9 @@
 
 namespace fastcnn {
 namespace {
+
+// Up to so many rows of a, reading b in place is faster than packing it.
+constexpr std::int64_t few_rows = 24;
 
 std::int64_t ceil_div(std::int64_t x, std::int64_t y) { return (x + y - 1) / y; }
 
@@ -18,17 +25,32 @@ std::int64_t even_step(std::int64_t extent, std::int64_t limit, std::int64_t uni
   return std::max<std::int64_t>(ceil_div(ceil_div(extent, steps), unit), 1) * unit;
 }
 
-// The block sizes. k's is a function of k alone: it decides how sums are rounded.
+// Bytes of one core's second-level cache, or a modest guess.
+std::int64_t second_level_cache() {
+  static const std::int64_t bytes = [] {
+    std::int64_t reported = 0;
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    reported = sysconf(_SC_LEVEL2_CACHE_SIZE);
+#endif
+    return std::clamp<std::int64_t>(reported > 0 ? reported : 512 * 1024, 256 * 1024, 2 * 1024 * 1024);
+  }();
+  return bytes;
+}
+
+// The block sizes. k's is a function of k alone: it decides how sums are rounded, so the same bits come
+// out whatever the caches and the cut of c. Packed, a panel of a fits the first-level cache and a block
+// of b takes a little less than half of the second.
 template <class T>
 struct Blocking {
   std::int64_t tile_rows, m, n, k;
 
   Blocking(const Gemm<T>& g, std::int64_t depth, const GemmKernels<T>& kernels) {
-    constexpr std::int64_t line_bytes = 1280;  // a panel of b of the widest tile fits the first-level cache
+    constexpr std::int64_t size = sizeof(T);
+    constexpr std::int64_t line_bytes = 1280;
     tile_rows = even_step(g.m, kernels.rows, 1);
-    k = even_step(depth, line_bytes / static_cast<std::int64_t>(sizeof(T)), 1);
+    k = even_step(depth, line_bytes / size, 1);
     m = even_step(g.m, 224, tile_rows);
-    n = even_step(g.n, 450*1024/static_cast<long>(sizeof(T)) / std::max<long>(k,1), kernels.cols);
+    n = even_step(g.n, second_level_cache() * 7 / 16 / (k * size), kernels.cols);
   }
 };
 
@@ -62,7 +84,7 @@ void gemm_native(const Gemm<T>& g) {
   if (g.m == 0 || g.n == 0) return;
   const GemmKernels<T>& kernel = kernels<T>().gemm;
   const std::int64_t depth = g.alpha == 0 ? 0 : g.k;
-  if (g.m <= kernel.few_rows && !g.trans_a && g.trans_b && depth >= 4 * kernel.lanes) {
+  if (g.m <= few_rows && !g.trans_a && g.trans_b && depth >= 4 * kernel.lanes) {
     kernel.multiply_few_rows(g.m, g.n, depth, g.alpha, g.a, g.lda, g.b, g.ldb, g.beta, g.c, g.ldc);
     kernels<T>().bias_activation(g.c, g.m, g.n, g.ldc, g.epilogue.bias, g.epilogue.activation);
     return;

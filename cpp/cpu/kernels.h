@@ -38,8 +38,8 @@ struct GemmKernels {
                int64_t multiple, T* packed);
   void (*multiply)(const GemmBlock<T>& block);
 
-  // c = alpha a b^T + beta c of unpacked operands, m at most few_rows; reads b once.
-  int64_t few_rows;
+  // c = alpha a b^T + beta c of unpacked operands. Each row of b goes by once while a, which should
+  // fit a cache, is read again and again.
   void (*multiply_few_rows)(int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda, const T* b,
                             int64_t ldb, T beta, T* c, int64_t ldc);
 };

@@ -67,12 +67,19 @@ inline DotKernel<V> dot_tile_for(int64_t rows) {
 template <class V>
 void multiply_few_rows(int64_t m, int64_t n, int64_t k, typename V::T alpha, const typename V::T* a, int64_t lda,
                        const typename V::T* b, int64_t ldb, typename V::T beta, typename V::T* c, int64_t ldc) {
-  constexpr int64_t cols = V::Isa::dot_cols;
-  const DotKernel<V> tile = dot_tile_for<V, cols>(m);
+  constexpr int64_t dot_rows = V::Isa::dot_rows;
+  const int64_t groups = (m + dot_rows - 1) / dot_rows;
+  const int64_t group_rows = (m + groups - 1) / groups;
+  const auto multiply_column_group = [&]<int Cols>(int64_t j) {
+    for (int64_t i = 0; i < m; i += group_rows) {
+      const int64_t rows = m - i < group_rows ? m - i : group_rows;
+      dot_tile_for<V, Cols>(rows)(k, alpha, a + i * lda, lda, b + j * ldb, ldb, beta, c + i * ldc + j, ldc);
+    }
+  };
+  constexpr int cols = V::Isa::dot_cols;
   int64_t j = 0;
-  for (; j + cols <= n; j += cols) tile(k, alpha, a, lda, b + j * ldb, ldb, beta, c + j, ldc);
-  const DotKernel<V> column = dot_tile_for<V, 1>(m);
-  for (; j < n; ++j) column(k, alpha, a, lda, b + j * ldb, ldb, beta, c + j, ldc);
+  for (; j + cols <= n; j += cols) multiply_column_group.template operator()<cols>(j);
+  for (; j < n; ++j) multiply_column_group.template operator()<1>(j);
 }
 
 }  // namespace fastcnn::generic

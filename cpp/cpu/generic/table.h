@@ -26,7 +26,6 @@ constexpr Kernels<typename V::T> make_kernels() {
               .lanes = V::size,
               .pack = pack<V>,
               .multiply = multiply<V>,
-              .few_rows = V::Isa::dot_rows,
               .multiply_few_rows = multiply_few_rows<V>,
           },
       .activation = activation<V>,
