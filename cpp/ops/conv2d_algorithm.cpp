@@ -28,16 +28,14 @@ const Conv2dAlgorithm<T>& choose_conv2d_algorithm(std::string_view name, const C
                                                   Conv2dPass pass, std::string* why) {
   for (const Conv2dAlgorithm<T>* algorithm : conv2d_algorithms<T>()) {
     if (name != "auto" && name != algorithm->name()) continue;
-    if (algorithm->accepts(p, pass)) return *algorithm;
+    const std::string_view refusal = algorithm->refusal(p, pass);
+    if (refusal.empty()) return *algorithm;
     if (name != "auto") {
       throw ValueError("algorithm " + std::string(name) + " doesn't do " + std::string(name_of(pass)) + ": " +
-                       algorithm->refusal(p, pass));
+                       std::string(refusal));
     }
     if (why != nullptr) {
-      why->append(why->empty() ? "" : "; ")
-          .append(algorithm->name())
-          .append(": ")
-          .append(algorithm->refusal(p, pass));
+      why->append(why->empty() ? "" : "; ").append(algorithm->name()).append(": ").append(refusal);
     }
   }
   std::string names = "auto";

@@ -41,10 +41,8 @@ class Conv2dAlgorithm {
  public:
   virtual ~Conv2dAlgorithm() = default;
   virtual std::string_view name() const = 0;
-  // Whether it does this pass of this problem; asked at each run, so it makes no strings.
-  virtual bool accepts(const Conv2dProblem&, Conv2dPass) const { return true; }
-  // Why it doesn't, where it doesn't accept.
-  virtual std::string refusal(const Conv2dProblem&, Conv2dPass) const { return {}; }
+  // Why it doesn't do this pass of this problem; empty when it does. A literal: it is asked at each run.
+  virtual std::string_view refusal(const Conv2dProblem&, Conv2dPass) const { return {}; }
   virtual ScratchSize scratch(const Conv2dProblem&, Conv2dPass) const { return {}; }
 
   // y = f(x * w + bias).

@@ -11,14 +11,11 @@ class Pointwise final : public Conv2dAlgorithm<T> {
  public:
   std::string_view name() const override { return "pointwise"; }
 
-  bool accepts(const Conv2dProblem& p, Conv2dPass) const override {
-    return p.k_h == 1 && p.k_w == 1 && p.stride_h == 1 && p.stride_w == 1 && p.pad_h == 0 && p.pad_w == 0;
-  }
-  std::string refusal(const Conv2dProblem& p, Conv2dPass) const override {
-    if (p.k_h != 1 || p.k_w != 1)
-      return "kernel is " + std::to_string(p.k_h) + "x" + std::to_string(p.k_w) + ", not 1x1";
+  std::string_view refusal(const Conv2dProblem& p, Conv2dPass) const override {
+    if (p.k_h != 1 || p.k_w != 1) return "kernel is not 1x1";
     if (p.stride_h != 1 || p.stride_w != 1) return "stride is not 1";
-    return "there is padding";
+    if (p.pad_h != 0 || p.pad_w != 0) return "there is padding";
+    return {};
   }
 
   ScratchSize scratch(const Conv2dProblem& p, Conv2dPass pass) const override {
