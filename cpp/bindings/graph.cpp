@@ -1,0 +1,181 @@
+// Graph, Plan and Executor. Arrays are looked at and made with the GIL held; all copying and computing is
+// done without.
+#include <pybind11/stl.h>
+
+#include "bindings/convert.h"
+#include "bindings/optim.h"
+#include "graph/executor.h"
+#include "graph/train_step.h"
+
+namespace fastcnn::bindings {
+namespace {
+
+Mode to_mode(bool training) { return training ? Mode::training : Mode::inference; }
+
+py::list describe_nodes(const Graph& graph) {
+  py::list nodes;
+  for (const Node& node : graph.nodes()) {
+    const std::vector<Spec> x = graph.input_specs(node);
+    py::list parameters;
+    for (const ValueId v : node.inputs) {
+      if (v == no_value || graph.values()[static_cast<std::size_t>(v)].kind != Value::Kind::parameter) continue;
+      const auto index = static_cast<std::size_t>(graph.values()[static_cast<std::size_t>(v)].index);
+      parameters.append(graph.parameters()[index].parameter);
+    }
+    py::dict entry;
+    entry["name"] = node.name;
+    entry["kind"] = std::string(node.op->kind());
+    entry["description"] = node.op->describe(x);
+    entry["output_shape"] = to_tuple(graph.spec(node.output).shape);
+    entry["parameters"] = parameters;
+    entry["macs"] = node.op->macs(x);
+    entry["algorithm"] = node.op->algorithm(x);
+    nodes.append(entry);
+  }
+  return nodes;
+}
+
+py::list step_names(const Plan& plan) {
+  py::list names;
+  for (const auto* steps : {&plan.forward_steps(), &plan.backward_steps()}) {
+    for (const Step& step : *steps) names.append(plan.step_name(step));
+  }
+  return names;
+}
+
+// The outputs of a run, made before it so that it runs without the GIL.
+class Outputs {
+ public:
+  explicit Outputs(const Executor& executor) : executor_(executor) {
+    const std::size_t count = executor.plan().outputs().size();
+    for (std::size_t i = 0; i < count; ++i) {
+      arrays_.push_back(new_array(executor.output(static_cast<int>(i)).spec));
+      memory_.push_back(arrays_.back().mutable_data());
+    }
+  }
+  void copy() {
+    for (std::size_t i = 0; i < memory_.size(); ++i) copy_out(executor_.output(static_cast<int>(i)), memory_[i]);
+  }
+  std::vector<py::array> take() { return std::move(arrays_); }
+
+ private:
+  const Executor& executor_;
+  std::vector<py::array> arrays_;
+  std::vector<void*> memory_;
+};
+
+void set_inputs(Executor& executor, const std::vector<StridedArray>& inputs) {
+  const std::size_t expected = executor.plan().inputs().size();
+  if (inputs.size() != expected) {
+    throw ValueError("got " + std::to_string(inputs.size()) + " inputs, expected " + std::to_string(expected));
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) executor.set_input(static_cast<int>(i), inputs[i]);
+}
+
+std::vector<py::array> run(Executor& executor, const std::vector<py::array>& inputs, std::uint64_t seed,
+                           std::uint64_t step) {
+  const std::vector<StridedArray> strided = to_strided(inputs);
+  Outputs outputs(executor);
+  {
+    const py::gil_scoped_release release;
+    set_inputs(executor, strided);
+    executor.forward({seed, step});
+    outputs.copy();
+  }
+  return outputs.take();
+}
+
+std::vector<py::array> run_train_step(Executor& executor, const std::vector<py::array>& inputs, Sgd& sgd,
+                                      std::uint64_t seed, std::uint64_t step) {
+  const std::vector<StridedArray> strided = to_strided(inputs);
+  Outputs outputs(executor);
+  {
+    const py::gil_scoped_release release;
+    set_inputs(executor, strided);
+    train_step(executor, sgd.slots, sgd.groups, {seed, step});
+    outputs.copy();
+  }
+  return outputs.take();
+}
+
+// `gradients` has one array per seeded output, in order; returns one per input that asks, in order.
+std::vector<py::array> run_backward(Executor& executor, const std::vector<py::array>& gradients) {
+  const Graph& graph = executor.plan().graph();
+  std::vector<View> seeds;
+  for (std::size_t i = 0; i < graph.outputs().size(); ++i) {
+    if (graph.outputs()[i].seeded) seeds.push_back(executor.output_grad(static_cast<int>(i)));
+  }
+  if (gradients.size() != seeds.size()) {
+    throw ValueError("got " + std::to_string(gradients.size()) + " output gradients, expected " +
+                     std::to_string(seeds.size()));
+  }
+  std::vector<int> wanted;
+  std::vector<py::array> results;
+  std::vector<void*> memory;
+  for (std::size_t i = 0; i < graph.inputs().size(); ++i) {
+    if (!graph.inputs()[i].requires_grad) continue;
+    wanted.push_back(static_cast<int>(i));
+    results.push_back(new_array(graph.spec(graph.inputs()[i].value)));
+    memory.push_back(results.back().mutable_data());
+  }
+  const std::vector<StridedArray> strided = to_strided(gradients);
+  {
+    const py::gil_scoped_release release;
+    for (std::size_t i = 0; i < seeds.size(); ++i) copy_in(strided[i], seeds[i]);
+    executor.backward();
+    for (std::size_t i = 0; i < wanted.size(); ++i) copy_out(executor.input_grad(wanted[i]), memory[i]);
+  }
+  return results;
+}
+
+}  // namespace
+
+void bind_graph(py::module_& module) {
+  module.attr("NO_VALUE") = no_value;
+
+  py::class_<Graph>(module, "Graph")
+      .def(py::init<>())
+      .def(
+          "input",
+          [](Graph& graph, const py::sequence& shape, std::string_view dtype, std::string name, bool requires_grad) {
+            return graph.input({to_shape(shape), to_dtype(dtype)}, std::move(name), requires_grad);
+          },
+          py::arg("shape"), py::arg("dtype"), py::arg("name"), py::arg("requires_grad") = false)
+      .def("parameter", &Graph::parameter, py::arg("parameter"), py::arg("name"))
+      .def(
+          "add",
+          [](Graph& graph, const std::shared_ptr<Op>& op, std::vector<ValueId> inputs, std::string name) {
+            return graph.add(op, std::move(inputs), std::move(name));
+          },
+          py::arg("op"), py::arg("inputs"), py::arg("name"))
+      .def("output", &Graph::output, py::arg("value"), py::arg("seeded"))
+      .def("shape", [](const Graph& graph, ValueId v) { return to_tuple(graph.spec(v).shape); }, py::arg("value"))
+      .def("dtype", [](const Graph& graph, ValueId v) { return name_of(graph.spec(v).dtype); }, py::arg("value"))
+      .def("nodes", describe_nodes);
+
+  py::class_<Plan, std::shared_ptr<Plan>>(module, "Plan")
+      .def(py::init([](const Graph& graph, bool training) {
+             const py::gil_scoped_release release;
+             return std::make_shared<Plan>(graph, to_mode(training));
+           }),
+           py::arg("graph"), py::arg("training"))
+      .def_property_readonly("training", [](const Plan& plan) { return plan.mode() == Mode::training; })
+      .def_property_readonly("arena_bytes", &Plan::arena_bytes)
+      .def("explain", &Plan::explain)
+      .def("nodes", [](const Plan& plan) { return describe_nodes(plan.graph()); })
+      .def("step_names", step_names);
+
+  py::class_<Executor>(module, "Executor")
+      .def(py::init([](const std::shared_ptr<Plan>& plan) {
+             const py::gil_scoped_release release;
+             return std::make_unique<Executor>(plan);
+           }),
+           py::arg("plan"))
+      .def("run", run, py::arg("inputs"), py::arg("seed"), py::arg("step"))
+      .def("backward", run_backward, py::arg("gradients"))
+      .def("train_step", run_train_step, py::arg("inputs"), py::arg("sgd"), py::arg("seed"), py::arg("step"))
+      .def("set_timing", &Executor::set_timing, py::arg("on"))
+      .def("step_seconds", &Executor::step_seconds);
+}
+
+}  // namespace fastcnn::bindings

@@ -1,0 +1,54 @@
+// Threads, instruction sets, GEMM providers, and what this build is.
+#include "bindings/convert.h"
+#include "core/thread_pool.h"
+#include "cpu/gemm.h"
+#include "cpu/isa.h"
+
+namespace fastcnn::bindings {
+namespace {
+
+template <class Values>
+py::list names_of(const Values& values) {
+  py::list names;
+  for (const auto value : values) {
+    const std::string_view name = name_of(value);
+    names.append(py::str(name.data(), name.size()));
+  }
+  return names;
+}
+
+GemmProvider to_provider(std::string_view name) {
+  std::string known;
+  for (const GemmProvider provider : available_gemm_providers()) {
+    if (name_of(provider) == name) return provider;
+    known += (known.empty() ? "" : ", ") + std::string(name_of(provider));
+  }
+  throw ValueError("no GEMM provider \"" + std::string(name) + "\" in this build; it has " + known);
+}
+
+}  // namespace
+
+void bind_runtime(py::module_& module) {
+  module.attr("__version__") = FASTCNN_VERSION;
+  module.attr("COMPILER") = FASTCNN_COMPILER;
+  module.attr("BLAS") = FASTCNN_BLAS;
+
+  module.def("num_threads", [] {
+    const ThreadCount count = num_threads();
+    return py::make_tuple(count.threads, count.reason);
+  });
+  module.def("set_num_threads", &set_num_threads, py::arg("threads"), py::call_guard<py::gil_scoped_release>());
+
+  module.def("active_isa", [] { return std::string(name_of(active_isa())); });
+  module.def("available_isas", [] { return names_of(available_isas()); });
+
+  module.def("gemm_provider", [] { return std::string(name_of(gemm_provider())); });
+  module.def("available_gemm_providers", [] { return names_of(available_gemm_providers()); });
+  module.def(
+      "set_gemm_provider", [](std::string_view name) { set_gemm_provider(to_provider(name)); }, py::arg("name"));
+  module.def(
+      "gemm_provider_details", [](std::string_view name) { return gemm_provider_details(to_provider(name)); },
+      py::arg("name"));
+}
+
+}  // namespace fastcnn::bindings

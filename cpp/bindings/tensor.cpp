@@ -1,0 +1,43 @@
+// Parameters: what training changes.
+#include "bindings/convert.h"
+#include "core/random.h"
+#include "graph/parameter.h"
+
+namespace fastcnn::bindings {
+
+void bind_tensor(py::module_& module) {
+  py::class_<Parameter, ParameterPtr>(module, "Parameter")
+      .def(py::init([](const py::sequence& shape, std::string_view dtype) {
+             const Spec spec{to_shape(shape), to_dtype(dtype)};
+             if (!is_floating(spec.dtype)) throw DTypeError("a parameter is float32 or float64, not int64");
+             return std::make_shared<Parameter>(spec);
+           }),
+           py::arg("shape"), py::arg("dtype") = "float32")
+      .def_property_readonly("shape", [](const Parameter& p) { return to_tuple(p.value.spec().shape); })
+      .def_property_readonly("dtype", [](const Parameter& p) { return name_of(p.value.spec().dtype); })
+      .def_property_readonly("value", [](const Parameter& p) { return view_of(p.value); })
+      .def_property_readonly("grad",
+                             [](const Parameter& p) -> py::object {
+                               if (!p.has_grad) return py::none();
+                               return view_of(p.grad);
+                             })
+      .def_readonly("has_grad", &Parameter::has_grad)
+      .def_readwrite("requires_grad", &Parameter::requires_grad)
+      .def("zero_grad", [](Parameter& p) { p.has_grad = false; })
+      .def(
+          "fill_uniform",
+          [](Parameter& p, std::uint64_t seed, std::uint64_t stream, double low, double high) {
+            fill_uniform(p.value.view(), seed, stream, low, high);
+          },
+          py::arg("seed"), py::arg("stream"), py::arg("low"), py::arg("high"),
+          py::call_guard<py::gil_scoped_release>())
+      .def(
+          "fill_normal",
+          [](Parameter& p, std::uint64_t seed, std::uint64_t stream, double mean, double std) {
+            fill_normal(p.value.view(), seed, stream, mean, std);
+          },
+          py::arg("seed"), py::arg("stream"), py::arg("mean"), py::arg("std"),
+          py::call_guard<py::gil_scoped_release>());
+}
+
+}  // namespace fastcnn::bindings

@@ -1,0 +1,67 @@
+"""A convolutional-network engine for CPUs: NumPy arrays in, NumPy arrays out.
+
+import fastcnn
+from fastcnn import nn, optim
+
+model = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(1152, 10))
+trainer = fastcnn.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1, momentum=0.9))
+trainer.step(images, labels)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from fastcnn import nn, optim, random
+from fastcnn._core import ShapeError, __version__, available_gemm_providers, available_isas, set_num_threads
+from fastcnn.info import info, num_threads
+from fastcnn.nn import Module, Parameter
+from fastcnn.random import manual_seed
+from fastcnn.tensor import Tensor
+from fastcnn.trace import Symbol
+
+if TYPE_CHECKING:
+    from fastcnn import data, train
+    from fastcnn.train import Trainer, load_checkpoint, save_checkpoint
+
+__all__ = [
+    "Module",
+    "Parameter",
+    "ShapeError",
+    "Symbol",
+    "Tensor",
+    "Trainer",
+    "__version__",
+    "available_gemm_providers",
+    "available_isas",
+    "data",
+    "info",
+    "load_checkpoint",
+    "manual_seed",
+    "models",
+    "nn",
+    "num_threads",
+    "ops",
+    "optim",
+    "random",
+    "save_checkpoint",
+    "set_num_threads",
+    "train",
+]
+
+# Imported at first use, so that `import fastcnn` is quick.
+_LAZY_MODULES = ("data", "models", "ops", "train")
+_LAZY_NAMES = {"Trainer": "train", "load_checkpoint": "train", "save_checkpoint": "train"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY_MODULES:
+        return importlib.import_module(f"fastcnn.{name}")
+    if name in _LAZY_NAMES:
+        return getattr(importlib.import_module(f"fastcnn.{_LAZY_NAMES[name]}"), name)
+    raise AttributeError(f"module 'fastcnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,32 @@
+"""What this build is and what it runs on here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastcnn import _core
+
+
+def num_threads() -> int:
+    """Threads that the core computes on."""
+    return _core.num_threads()[0]
+
+
+def info() -> dict[str, Any]:
+    """Version, compiler, instruction set, GEMM provider, threads and why, CUDA: strings, numbers and
+    lists."""
+    threads, reason = _core.num_threads()
+    provider = _core.gemm_provider()
+    return {
+        "version": _core.__version__,
+        "compiler": _core.COMPILER,
+        "isa": _core.active_isa(),
+        "available_isas": _core.available_isas(),
+        "blas": _core.BLAS,
+        "gemm": provider,
+        "gemm_details": _core.gemm_provider_details(provider),
+        "available_gemms": _core.available_gemm_providers(),
+        "threads": threads,
+        "threads_reason": reason,
+        "cuda": False,
+    }

@@ -1,0 +1,41 @@
+"""Layers, containers, losses and initialisers, under PyTorch's names where it has them."""
+
+from fastcnn.nn import functional, init
+from fastcnn.nn.activation import Affine, Identity, ReLU, Sigmoid, Softmax, Square, Tanh
+from fastcnn.nn.containers import ModuleList, Sequential
+from fastcnn.nn.conv import Conv2d
+from fastcnn.nn.dropout import Dropout
+from fastcnn.nn.linear import Linear
+from fastcnn.nn.loss import CrossEntropyLoss, MSELoss
+from fastcnn.nn.module import Module
+from fastcnn.nn.normalization import LocalResponseNorm
+from fastcnn.nn.parameter import Parameter
+from fastcnn.nn.pooling import AvgPool2d, MaxPool2d
+from fastcnn.nn.shaping import Add, Concat, Flatten
+
+__all__ = [
+    "Add",
+    "Affine",
+    "AvgPool2d",
+    "Concat",
+    "Conv2d",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "Linear",
+    "LocalResponseNorm",
+    "MSELoss",
+    "MaxPool2d",
+    "Module",
+    "ModuleList",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "Square",
+    "Tanh",
+    "functional",
+    "init",
+]

@@ -1,0 +1,138 @@
+"""Layers as functions: of symbols inside `forward`, of arrays and tensors outside.
+
+Shapes are logical: x (n, c, h, w), convolution weights (c_out, c_in / groups, k_h, k_w). Names and argument
+orders are PyTorch's where it has the function. `fastcnn.ops` has the formulas, and the gradients as
+functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastcnn._core import make_op
+from fastcnn.tensor import apply
+from fastcnn.trace import Symbol
+
+Pair = int | Sequence[int]
+
+
+def conv2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+    algorithm: str = "auto",
+) -> Any:
+    """2-d convolution (cross-correlation): (n, c_in, h, w) to (n, c_out, h_out, w_out)."""
+    op = make_op("conv2d", stride=stride, pad=padding, dilation=dilation, groups=groups, algorithm=algorithm)
+    return apply(op, x, weight, bias)
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    """x W' + b: (n, f) and W (out, f) to (n, out)."""
+    return apply(make_op("linear"), x, weight, bias)
+
+
+def max_pool2d(
+    x: Any, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil_mode: bool = False
+) -> Any:
+    """Largest element of each window; stride defaults to kernel_size."""
+    return apply(_pool("max_pool2d", kernel_size, stride, padding, ceil_mode=ceil_mode), x)
+
+
+def avg_pool2d(
+    x: Any,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Any:
+    """Mean of each window; stride defaults to kernel_size."""
+    op = _pool(
+        "avg_pool2d", kernel_size, stride, padding, ceil_mode=ceil_mode, count_include_pad=count_include_pad
+    )
+    return apply(op, x)
+
+
+def _pool(kind: str, kernel_size: Pair, stride: Pair | None, padding: Pair, **flags: bool) -> Any:
+    return make_op(
+        kind, kernel=kernel_size, stride=kernel_size if stride is None else stride, pad=padding, **flags
+    )
+
+
+def identity(x: Any) -> Any:
+    """x."""
+    return x
+
+
+def relu(x: Any) -> Any:
+    """max(x, 0)."""
+    return apply(make_op("activation", function="relu"), x)
+
+
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x))."""
+    return apply(make_op("activation", function="sigmoid"), x)
+
+
+def tanh(x: Any, a: float = 1.0, b: float = 1.0) -> Any:
+    """a tanh(b x)."""
+    return apply(make_op("activation", function="tanh", a=a, b=b), x)
+
+
+def square(x: Any) -> Any:
+    """x²."""
+    return apply(make_op("activation", function="square"), x)
+
+
+def affine(x: Any, a: float = 1.0, b: float = 0.0) -> Any:
+    """a x + b, by element."""
+    return apply(make_op("activation", function="linear", a=a, b=b), x)
+
+
+def flatten(x: Any, start_dim: int = 1) -> Any:
+    """Axes from `start_dim` on as one, in logical (CHW) order."""
+    return apply(make_op("flatten", start_dim=start_dim), x)
+
+
+def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
+    """Inverted dropout: zeroes elements with probability p and divides the others by 1 - p; x unless
+    training."""
+    stream = x._tracer.next_stream() if isinstance(x, Symbol) and training else 0
+    op = make_op("dropout", p=p, stream=stream)
+    return apply(op, x) if training else x
+
+
+def local_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
+    """x / (k + alpha / size · sum of x² over `size` neighbouring maps)^beta."""
+    return apply(make_op("local_response_norm", size=size, alpha=alpha, beta=beta, k=k), x)
+
+
+def add(a: Any, b: Any) -> Any:
+    """a + b, of one shape."""
+    return apply(make_op("add"), a, b)
+
+
+def concat(inputs: Sequence[Any], dim: int = 1) -> Any:
+    """Inputs side by side along axis `dim`."""
+    return apply(make_op("concat", axis=dim), *inputs)
+
+
+def softmax(x: Any, dim: int = 1) -> Any:
+    """exp(x) / sum of exp(x) along axis `dim`."""
+    return apply(make_op("softmax", axis=dim), x)
+
+
+def cross_entropy(x: Any, target: Any, reduction: str = "mean") -> Any:
+    """-log softmax(x)[target]: logits (n, c) and labels (n) to a scalar, or (n) with reduction="none"."""
+    return apply(make_op("softmax_cross_entropy", reduction=reduction), x, target, integer=(1,))
+
+
+def mse_loss(x: Any, target: Any, reduction: str = "mean") -> Any:
+    """(x - target)², averaged ("mean"), summed ("sum", the textbook's E) or by element ("none")."""
+    return apply(make_op("squared_error", reduction=reduction), x, target)

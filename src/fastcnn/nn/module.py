@@ -1,0 +1,212 @@
+"""Modules: declarations of a network's parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fastcnn import _clock
+from fastcnn._arrays import Array, as_array
+from fastcnn.calls import PlanCache, call_module
+from fastcnn.nn.parameter import Parameter
+from fastcnn.trace import Symbol
+
+if TYPE_CHECKING:
+    from fastcnn.nn.summary import Summary
+
+M = TypeVar("M", bound="Module")
+
+
+class Module:
+    """Base of all layers and networks.
+
+    Assign Parameters and Modules as attributes and compose them in `forward`. Calling a module on arrays
+    traces `forward` once per input shape, type and training state, plans the graph, and runs the plan;
+    `forward` itself sees symbolic values (`fastcnn.Symbol`). Arrays are read in any layout as (n, c, h, w),
+    and floating-point numbers and images of integers as the type of the module's parameters.
+
+    Attributes:
+        training: True keeps what backward needs and makes dropout drop; see `train` and `eval`.
+    """
+
+    training: bool = True
+    _version: int = 0
+    _plans: PlanCache | None = None
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes, on symbolic values; takes positional inputs."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def __call__(self, *inputs: Any) -> Any:
+        for value in inputs:
+            if isinstance(value, Symbol):
+                return value._tracer.call(self, inputs)
+        return call_module(self, inputs)
+
+    # The tree
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "training":
+            self.set_mode(bool(value))
+            return
+        object.__setattr__(self, name, value)
+        object.__setattr__(self, "_version", _clock.tick())
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        object.__setattr__(self, "_version", _clock.tick())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Modules directly below, in the order of assignment."""
+        return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
+
+    def children(self) -> Iterator[Module]:
+        return (child for _, child in self.named_children())
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module (named `prefix`) and all below, each once, by path: "features.conv2"."""
+        return self._walk(prefix, set())
+
+    def _walk(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
+        if id(self) in seen:
+            return
+        seen.add(id(self))
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child._walk(_join(prefix, name), seen)
+
+    def modules(self) -> Iterator[Module]:
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """All parameters at and below this module, each once, by path."""
+        seen: set[int] = set()
+        for path, module in self.named_modules(prefix):
+            for name, value in vars(module).items():
+                if isinstance(value, Parameter) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield _join(path, name), value
+
+    def parameters(self) -> Iterator[Parameter]:
+        return (parameter for _, parameter in self.named_parameters())
+
+    def _own_parameters(self) -> Iterator[Parameter]:
+        return (value for value in vars(self).values() if isinstance(value, Parameter))
+
+    @property
+    def dtype(self) -> str | None:
+        """Type of the first parameter, as which inputs are read; None without parameters."""
+        first = next(self.parameters(), None)
+        return None if first is None else first.dtype
+
+    # State
+
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of all parameters by path, C-contiguous."""
+        return {name: parameter.numpy() for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Copies values into the parameters; all or, when it raises, none.
+
+        Args:
+            state: array-likes by path.
+            strict: every parameter must be there, and nothing else.
+
+        Raises:
+            ValueError: names what is missing, unexpected or of another shape.
+        """
+        own = dict(self.named_parameters())
+        arrays = {name: as_array(state[name], name) for name in own if name in state}
+        problems = [
+            f"{name} has shape {array.shape}, expected {own[name].shape}"
+            for name, array in arrays.items()
+            if array.shape != own[name].shape
+        ]
+        if strict:
+            problems += [f"{name} is missing" for name in own if name not in state]
+            problems += [f"{name} is unexpected" for name in state if name not in own]
+        if problems:
+            raise ValueError(f"{type(self).__name__}.load_state_dict: " + "; ".join(problems))
+        for name, array in arrays.items():
+            own[name].value[...] = array
+
+    def train(self: M, mode: bool = True) -> M:
+        """Training mode here and below. Returns the module."""
+        for module in self.modules():
+            module.set_mode(mode)
+        return self
+
+    def eval(self: M) -> M:
+        """Inference mode here and below: no gradients, dropout is the identity. Returns the module."""
+        return self.train(False)
+
+    def set_mode(self, training: bool) -> None:
+        """Training or inference mode for this module alone, not for those below."""
+        if self.training != training:
+            object.__setattr__(self, "training", training)  # not a change of structure
+            _clock.tick()
+
+    def zero_grad(self) -> None:
+        """Drops the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+        """Whether backward computes gradients for the parameters here and below. Returns the module."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def to(self: M, dtype: str) -> M:
+        """Changes all parameters to "float32" or "float64". Make optimisers afterwards. Returns the
+        module."""
+        for parameter in self.parameters():
+            parameter.to(dtype)
+        return self
+
+    def float(self: M) -> M:
+        """As `to("float32")`."""
+        return self.to("float32")
+
+    def double(self: M) -> M:
+        """As `to("float64")`: slower, for gradient checks."""
+        return self.to("float64")
+
+    def summary(self, input_shape: tuple[int, ...]) -> Summary:
+        """Layers with their output shapes, parameters and multiply-adds; `print` shows a table.
+
+        Args:
+            input_shape: of one input, batch included: (1, 3, 227, 227).
+        """
+        from fastcnn.nn.summary import summarize
+
+        return summarize(self, input_shape)
+
+    def _plan_cache(self) -> PlanCache:
+        if self._plans is None:
+            object.__setattr__(self, "_plans", PlanCache())
+        assert self._plans is not None
+        return self._plans
+
+    # Copies (copy.deepcopy) are new modules with plans of their own.
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("_plans", "_version")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses of `repr`."""
+        return ""
+
+    def __repr__(self) -> str:
+        children = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
+        if not children:
+            return f"{type(self).__name__}({self.extra_repr()})"
+        return f"{type(self).__name__}(\n  " + "\n  ".join(children) + "\n)"
+
+
+def _join(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name

@@ -1,0 +1,114 @@
+"""What training changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastcnn import _clock, _core
+from fastcnn._arrays import Array, as_array
+
+
+class Parameter:
+    """A trainable tensor and its gradient, owned by the core.
+
+    Args:
+        value: initial value: an array-like, or the shape as a tuple of integers for zeros.
+        dtype: "float32" or "float64".
+        requires_grad: whether backward passes compute its gradient.
+
+    Convolution weights are (c_out, c_in / groups, k_h, k_w). `value` and `grad` are views of the core's
+    memory (stored channels-last, so their strides are not C order): assign into them, `p.value[...] = 0`.
+    """
+
+    __slots__ = ("_core", "_version")
+
+    def __init__(self, value: Any, dtype: str = "float32", requires_grad: bool = True) -> None:
+        is_shape = isinstance(value, tuple) and all(isinstance(extent, int) for extent in value)
+        array = None if is_shape else as_array(value, "Parameter")
+        self._core = _core.Parameter(value if array is None else array.shape, dtype)
+        if array is not None:
+            self._core.value[...] = array
+        self._core.requires_grad = requires_grad
+        self._version = _clock.tick()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._core.shape
+
+    @property
+    def dtype(self) -> str:
+        return self._core.dtype
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def value(self) -> Array:
+        """A writable view of the numbers."""
+        return self._core.value
+
+    @property
+    def grad(self) -> Array | None:
+        """A writable view of the gradient; None before the first backward pass and after `zero_grad`."""
+        return self._core.grad
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._core.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, flag: bool) -> None:
+        if flag != self._core.requires_grad:
+            self._core.requires_grad = flag
+            self._version = _clock.tick()
+
+    def zero_grad(self) -> None:
+        """Drops the gradient."""
+        self._core.zero_grad()
+
+    def numpy(self) -> Array:
+        """A C-contiguous copy of the value."""
+        return np.array(self._core.value, order="C")
+
+    def to(self, dtype: str) -> None:
+        """Changes the element type in place and drops the gradient. Optimisers made before must be made
+        anew."""
+        if dtype == self.dtype:
+            return
+        core = _core.Parameter(self.shape, dtype)
+        core.value[...] = self._core.value
+        core.requires_grad = self._core.requires_grad
+        self._core = core
+        self._version = _clock.tick()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self._core.value, dtype=dtype, copy=copy)
+
+    def __getstate__(self) -> tuple[Array, str, bool]:
+        return self.numpy(), self.dtype, self.requires_grad
+
+    def __setstate__(self, state: tuple[Array, str, bool]) -> None:
+        self.__init__(*state)  # type: ignore[misc]
+
+    def __repr__(self) -> str:
+        return f"Parameter(shape={self.shape}, dtype={self.dtype}, requires_grad={self.requires_grad})"
+
+
+def check_extents(layer: str, **extents: int) -> None:
+    """Raises ValueError unless all are integers of at least 1."""
+    for name, extent in extents.items():
+        if isinstance(extent, bool) or not isinstance(extent, (int, np.integer)) or extent < 1:
+            raise ValueError(f"{layer}: {name} is {extent!r}, expected a positive integer")
+
+
+def pair_of(layer: str, name: str, value: Any) -> tuple[int, int]:
+    """(height, width) from a pair or one number for both; raises ValueError for anything else or below 1."""
+    pair = (value, value) if isinstance(value, (int, np.integer)) else value
+    good = isinstance(pair, (tuple, list)) and len(pair) == 2
+    if not good or not all(isinstance(v, (int, np.integer)) and v >= 1 for v in pair):
+        raise ValueError(f"{layer}: {name} is {value!r}, expected one positive integer or a pair")
+    return int(pair[0]), int(pair[1])

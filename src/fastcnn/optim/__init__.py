@@ -1,0 +1,5 @@
+"""Optimisers."""
+
+from fastcnn.optim.sgd import SGD
+
+__all__ = ["SGD"]

@@ -1,0 +1,243 @@
+"""The usual training loop, each step one call into the core."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastcnn import random
+from fastcnn._arrays import Array
+from fastcnn.calls import PlanCache, describe_arguments, read_arguments
+from fastcnn.nn.loss import CrossEntropyLoss
+from fastcnn.nn.module import Module
+from fastcnn.optim.sgd import SGD
+from fastcnn.tensor import Tensor
+from fastcnn.trace import Compiled, Scope, Symbol, trace
+
+Batches = Iterable[tuple[Any, Any]]
+
+
+class StepResult(NamedTuple):
+    """One batch.
+
+    Attributes:
+        loss: what the criterion gave.
+        correct: how many samples the model classified as labelled; 0 for targets that aren't labels.
+        samples: in the batch.
+    """
+
+    loss: float
+    correct: int
+    samples: int
+
+
+class Evaluation(NamedTuple):
+    """Means over samples: a loss of reduction "mean", and the share of samples classified as labelled."""
+
+    loss: float
+    accuracy: float
+    samples: int
+
+
+class Epoch(NamedTuple):
+    """What one epoch of `fit` came to; loss and accuracy are means over its samples, while they were trained
+    on."""
+
+    number: int
+    loss: float
+    accuracy: float
+    samples: int
+    seconds: float
+
+
+class Trainer:
+    """Trains a model by SGD.
+
+    Args:
+        model: the network.
+        criterion: takes the model's output and the target; CrossEntropyLoss() when left out.
+        optimizer: needed for `step` and `fit` only.
+
+    `step(x, y)` gives, bit for bit, what this loop gives:
+
+        loss = criterion(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    """
+
+    def __init__(self, model: Module, criterion: Module | None = None, optimizer: SGD | None = None) -> None:
+        self.model = model
+        self.criterion = CrossEntropyLoss() if criterion is None else criterion
+        self.optimizer = optimizer
+        self._plans = PlanCache()
+
+    def step(self, x: Any, y: Any) -> StepResult:
+        """One step of training on one batch: forward, loss, backward, update, in one call into the core.
+
+        The model must be in training mode. A loss of reduction "none" is summed.
+
+        Raises:
+            ValueError, TypeError: inputs that don't fit the model; the message names the layer.
+            RuntimeError: no optimizer, or the model is in inference mode.
+        """
+        if self.optimizer is None:
+            raise RuntimeError("Trainer.step: no optimizer was given")
+        compiled, (x, y) = self._fused(x, y)
+        if not compiled.differentiable:
+            raise RuntimeError("Trainer.step: no parameter of the model requires a gradient")
+        executor = compiled.acquire()
+        seed, step = random.next_step() if compiled.is_random else (0, 0)
+        inputs = [(x, y)[i] for i in compiled.feeds]
+        loss, output = executor.train_step(inputs, self.optimizer._prepared(), seed, step)
+        compiled.release(executor)
+        return StepResult(float(loss.sum()), count_correct(output, y), len(x))
+
+    def fit(
+        self,
+        batches: Batches,
+        epochs: int = 1,
+        *,
+        on_step: Callable[[StepResult], None] | None = None,
+        on_epoch: Callable[[Epoch], None] | None = None,
+        progress: bool = False,
+    ) -> list[Epoch]:
+        """Trains on all batches, `epochs` times; puts the model into training mode.
+
+        Args:
+            batches: of (x, y), iterated once per epoch, such as a `fastcnn.data.Loader`.
+            on_step, on_epoch: called after each; to change the learning rate, or to save checkpoints.
+            progress: shows a bar, if tqdm is installed.
+
+        Raises:
+            ValueError: an epoch without batches.
+        """
+        return [self._epoch(batches, number, on_step, on_epoch, progress) for number in range(epochs)]
+
+    def _epoch(
+        self,
+        batches: Batches,
+        number: int,
+        on_step: Callable[[StepResult], None] | None,
+        on_epoch: Callable[[Epoch], None] | None,
+        progress: bool,
+    ) -> Epoch:
+        self.model.train()
+        start = time.perf_counter()
+        total = _Total()
+        for x, y in _with_bar(batches, f"epoch {number + 1}") if progress else batches:
+            result = self.step(x, y)
+            total.add(result.loss, result.correct, result.samples)
+            if on_step is not None:
+                on_step(result)
+        loss, accuracy, samples = total.mean("Trainer.fit")
+        epoch = Epoch(number, loss, accuracy, samples, time.perf_counter() - start)
+        if on_epoch is not None:
+            on_epoch(epoch)
+        return epoch
+
+    def evaluate(self, batches: Batches) -> Evaluation:
+        """Mean loss and accuracy over all batches, in inference mode; the model's mode is restored.
+
+        Raises:
+            ValueError: there are no batches.
+        """
+        total = _Total()
+        with _Inference(self.model):
+            for x, y in batches:
+                output = self.model(x)
+                loss = self.criterion(output, y)
+                total.add(
+                    float(loss.numpy().sum()), count_correct(output.numpy(), np.asarray(y)), len(output)
+                )
+        return total.mean("Trainer.evaluate")
+
+    def predict(self, x: Any) -> Array:
+        """The model's output for a batch, in inference mode; the model's mode is restored."""
+        with _Inference(self.model):
+            output: Tensor = self.model(x)
+        return output.numpy()
+
+    def _fused(self, x: Any, y: Any) -> tuple[Compiled, list[Array]]:
+        """The plan of model and criterion together; the loss is output 0, the model's output 1."""
+        arrays, key = read_arguments((x, y))
+        modules = (self.model, self.criterion)
+        compiled = self._plans.plans(modules).get(key)
+        if compiled is None:
+            if not self.model.training:
+                raise RuntimeError("Trainer.step: the model is in inference mode; call model.train() first")
+            compiled = trace(
+                self._forward,
+                [
+                    describe_arguments(self.model, (x,), arrays[:1])[0],
+                    describe_arguments(self.criterion, (None, y), arrays)[1],
+                ],
+                scope=Scope(("", self.model), ("criterion", self.criterion)),
+                dtype=self.model.dtype,
+                training=True,
+                seed_first_only=True,
+            )
+            self._plans.add(modules, key, compiled)
+        return compiled, arrays
+
+    def _forward(self, x: Symbol, y: Symbol) -> tuple[Symbol, Symbol]:
+        output = x._tracer.call(self.model, (x,))
+        if not isinstance(output, Symbol):
+            raise TypeError(f"Trainer: the model returned {type(output).__name__}, expected one value")
+        return x._tracer.call(self.criterion, (output, y)), output
+
+
+def count_correct(output: Array, target: Array) -> int:
+    """How many rows of (n, c) have their largest element at the labelled place; 0 for targets that aren't
+    labels."""
+    if output.ndim != 2 or target.ndim != 1 or target.dtype.kind not in "iu" or len(output) == 0:
+        return 0
+    return int(np.count_nonzero(output.argmax(axis=1) == target))
+
+
+class _Total:
+    """Sums over samples."""
+
+    def __init__(self) -> None:
+        self.loss = 0.0
+        self.correct = 0
+        self.samples = 0
+
+    def add(self, loss: float, correct: int, samples: int) -> None:
+        self.loss += loss * samples
+        self.correct += correct
+        self.samples += samples
+
+    def mean(self, what: str) -> Evaluation:
+        if self.samples == 0:
+            raise ValueError(
+                f"{what}: no samples; an iterator can be read once only, give a list or a Loader"
+            )
+        return Evaluation(self.loss / self.samples, self.correct / self.samples, self.samples)
+
+
+class _Inference:
+    """Inference mode for the length of a block, then the modes that modules had."""
+
+    def __init__(self, model: Module) -> None:
+        self._model = model
+        self._training = [module for module in model.modules() if module.training]
+
+    def __enter__(self) -> None:
+        if self._training:
+            self._model.eval()
+
+    def __exit__(self, *_: object) -> None:
+        for module in self._training:
+            module.set_mode(True)
+
+
+def _with_bar(batches: Batches, label: str) -> Batches:
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return batches
+    return tqdm(batches, desc=label, leave=False)  # type: ignore[no-any-return]
