@@ -22,7 +22,7 @@ from fastcnn.tensor import Tensor
 from fastcnn.trace import Symbol
 
 if TYPE_CHECKING:
-    from fastcnn import data, train
+    from fastcnn import data, ops, train
     from fastcnn.train import Trainer, load_checkpoint, save_checkpoint
 
 __all__ = [

@@ -82,7 +82,7 @@ def describe_arguments(module: Module, inputs: Sequence[Any], arrays: Sequence[A
     ]
 
 
-def call_module(module: Module, inputs: tuple[Any, ...]) -> Any:
+def call_module(module: Module, inputs: Sequence[Any]) -> Any:
     """A module on arrays: traced and planned at the first call of its kind, then only run."""
     arrays, key = read_arguments(inputs)
     cache = module._plan_cache()

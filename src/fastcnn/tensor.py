@@ -151,7 +151,11 @@ def run(compiled: Compiled, arguments: Sequence[Any], arrays: Sequence[Array]) -
     """Runs a plan on arrays; `arguments` are the same as the caller gave them, tensors among them."""
     executor = compiled.acquire()
     seed, step = random.next_step() if compiled.is_random else (0, 0)
-    outputs = executor.run([arrays[i] for i in compiled.feeds], seed, step)
+    try:
+        outputs = executor.run([arrays[i] for i in compiled.feeds], seed, step)
+    except Exception:
+        compiled.release(executor)
+        raise
     call = None
     if compiled.differentiable:
         call = Call(compiled, executor, [arguments[i] for i in compiled.wanted], outputs)

@@ -86,15 +86,15 @@ class Trainer:
         """
         if self.optimizer is None:
             raise RuntimeError("Trainer.step: no optimizer was given")
-        compiled, (x, y) = self._fused(x, y)
-        if not compiled.differentiable:
-            raise RuntimeError("Trainer.step: no parameter of the model requires a gradient")
+        sgd = self.optimizer._prepared()
+        compiled, arrays = self._fused(x, y)
         executor = compiled.acquire()
         seed, step = random.next_step() if compiled.is_random else (0, 0)
-        inputs = [(x, y)[i] for i in compiled.feeds]
-        loss, output = executor.train_step(inputs, self.optimizer._prepared(), seed, step)
-        compiled.release(executor)
-        return StepResult(float(loss.sum()), count_correct(output, y), len(x))
+        try:
+            loss, output = executor.train_step([arrays[i] for i in compiled.feeds], sgd, seed, step)
+        finally:
+            compiled.release(executor)
+        return StepResult(float(loss.sum()), count_correct(output, arrays[1]), len(arrays[0]))
 
     def fit(
         self,
@@ -162,7 +162,8 @@ class Trainer:
         return output.numpy()
 
     def _fused(self, x: Any, y: Any) -> tuple[Compiled, list[Array]]:
-        """The plan of model and criterion together; the loss is output 0, the model's output 1."""
+        """The plan of model and criterion together, and x and y as arrays; the loss is output 0, the model's
+        1."""
         arrays, key = read_arguments((x, y))
         modules = (self.model, self.criterion)
         compiled = self._plans.plans(modules).get(key)
@@ -180,6 +181,8 @@ class Trainer:
                 training=True,
                 seed_first_only=True,
             )
+            if not compiled.differentiable:
+                raise RuntimeError("Trainer.step: no parameter of the model requires a gradient")
             self._plans.add(modules, key, compiled)
         return compiled, arrays
 
