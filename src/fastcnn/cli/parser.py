@@ -1,0 +1,77 @@
+"""Command-line parsing: argparse that reports one clear line and suggests the near name."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
+
+
+class UsageError(Exception):
+    """Wrong use of the command line; exit code 2."""
+
+
+class CommandError(Exception):
+    """A command that can't do what it was asked; exit code 1."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises UsageError, takes no abbreviations, and knows its options' names."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+    def add_argument(self, *names: Any, **arguments: Any) -> argparse.Action:
+        action = super().add_argument(*names, **arguments)
+        self.__dict__.setdefault("options", []).extend(action.option_strings)
+        return action
+
+    def refuse_unknown(self, unknown: Sequence[str]) -> None:
+        """Raises UsageError for what parse_known_args left over, with the option that was probably meant."""
+        if not unknown:
+            return
+        name = unknown[0].split("=")[0]
+        if name.startswith("-"):
+            raise UsageError(f"unknown option {name}{did_you_mean(name, self.__dict__['options'])}")
+        raise UsageError(f"unexpected argument {unknown[0]!r}")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """ "; did you mean ...?" with the nearest of `known`, or nothing when none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def whole(least: int, most: int = 2**31 - 1) -> Callable[[str], int]:
+    """Type of an argument: a whole number from `least` to `most`."""
+
+    def convert(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most}, not {text!r}")
+        return number
+
+    return convert
+
+
+def real(expected: str, fits: Callable[[float], bool]) -> Callable[[str], float]:
+    """Type of an argument: a finite number that `fits`; `expected` says in words which ones do."""
+
+    def convert(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and fits(number)):
+            raise argparse.ArgumentTypeError(f"expected a number {expected}, not {text!r}")
+        return number
+
+    return convert

@@ -1,0 +1,7 @@
+"""Whole networks, by function and by name."""
+
+from fastcnn.models.alexnet import AlexNet, alexnet
+from fastcnn.models.lenet import LeNet, lenet
+from fastcnn.models.registry import REGISTRY, Entry, find
+
+__all__ = ["REGISTRY", "AlexNet", "Entry", "LeNet", "alexnet", "find", "lenet"]

@@ -1,0 +1,44 @@
+"""The models that have a name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastcnn.models.alexnet import alexnet
+from fastcnn.models.lenet import lenet
+from fastcnn.nn import Module
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How to build a model, and what it reads and tells apart by default.
+
+    Attributes:
+        build: takes num_classes.
+        input_shape: (channels, height, width).
+    """
+
+    build: Callable[[int], Module]
+    input_shape: tuple[int, int, int]
+    num_classes: int
+
+
+REGISTRY = {
+    "lenet": Entry(lenet, (1, 28, 28), 10),
+    "alexnet": Entry(alexnet, (3, 227, 227), 1000),
+}
+
+
+def find(name: str) -> Entry:
+    """The registered model of that name.
+
+    Raises:
+        ValueError: there is none; says which name is near.
+    """
+    if name in REGISTRY:
+        return REGISTRY[name]
+    near = difflib.get_close_matches(name, REGISTRY, n=1)
+    hint = f"; did you mean {near[0]}?" if near else f"; known models: {', '.join(REGISTRY)}"
+    raise ValueError(f"no model {name!r}{hint}")
