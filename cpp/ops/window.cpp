@@ -16,15 +16,15 @@ std::int64_t output_extent(const Axis& axis, std::int64_t in, bool ceil_mode) {
   if (in == 0) throw ShapeError("input has " + std::string(axis.name) + " 0");
   const std::int64_t reach = (axis.kernel - 1) * axis.dilation + 1;
   const std::int64_t padded = in + 2 * axis.pad;
-  if (reach > padded) {
+  const std::int64_t slack = padded - reach + (ceil_mode ? axis.stride - 1 : 0);
+  if (slack < 0) {
     std::string kernel = "kernel of " + std::to_string(axis.kernel);
     if (axis.dilation > 1) kernel += " dilated to " + std::to_string(reach);
     std::string input = "input of " + std::to_string(in);
     if (axis.pad > 0) input += " padded to " + std::to_string(padded);
     throw ShapeError(kernel + " is larger than the " + input + " along the " + std::string(axis.name));
   }
-  const std::int64_t slack = padded - reach;
-  std::int64_t out = (slack + (ceil_mode ? axis.stride - 1 : 0)) / axis.stride + 1;
+  std::int64_t out = slack / axis.stride + 1;
   if (ceil_mode && (out - 1) * axis.stride >= in + axis.pad) --out;
   return out;
 }

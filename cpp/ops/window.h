@@ -29,8 +29,9 @@ struct WindowSpec {
 };
 
 // Windows over images of shape x = (n, c, h, w). Output extent: floor((in + 2 pad - reach) / stride) + 1
-// with reach = (kernel - 1) dilation + 1; with ceil_mode rounded up, less windows that would begin past
-// the image and its padding before it, as PyTorch. Throws ShapeError when a window doesn't fit once.
+// with reach = (kernel - 1) dilation + 1; with ceil_mode rounded up, so that the last window may reach
+// beyond the padding, less a window that would begin there, as PyTorch. Throws ShapeError when not even
+// one window fits.
 Windows2d slide(const WindowSpec& spec, const Shape& x);
 
 }  // namespace fastcnn

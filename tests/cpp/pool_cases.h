@@ -1,6 +1,7 @@
 // Shapes that pooling is tested on.
 #pragma once
 
+#include <ostream>
 #include <vector>
 
 #include "ops/window.h"
@@ -18,6 +19,7 @@ struct PoolCase {
   WindowSpec windows() const {
     return {.kernel = kernel, .stride = stride, .pad = pad, .ceil_mode = ceil_mode};
   }
+  friend void PrintTo(const PoolCase& c, std::ostream* out) { *out << c.name; }
 };
 
 inline const std::vector<PoolCase> pool_cases = {
@@ -29,6 +31,7 @@ inline const std::vector<PoolCase> pool_cases = {
     {"ceil", {2, 17, 10, 11}, {3, 3}, {2, 2}, {0, 0}, true},
     {"ceil_padded", {2, 5, 9, 6}, {3, 2}, {2, 3}, {1, 1}, true},
     {"ceil_drops_a_window", {1, 3, 5, 5}, {2, 2}, {3, 3}, {1, 1}, true},
+    {"ceil_clips_the_only_window", {2, 3, 3, 4}, {4, 5}, {3, 2}, {0, 0}, true},
     {"stride_beyond_kernel", {2, 7, 23, 29}, {2, 3}, {5, 4}},
     {"rectangular", {2, 33, 9, 21}, {1, 5}, {2, 1}, {0, 2}},
     {"prime_sizes", {3, 13, 17, 19}, {5, 3}, {3, 2}, {2, 1}},
