@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastcnn import _clock
 from fastcnn._arrays import Array, as_array
+from fastcnn.nn.parameter import Parameter
 from fastcnn.tensor import Tensor, run
 from fastcnn.trace import Argument, Compiled, Scope, trace
 
@@ -17,43 +18,45 @@ _MAX_PLANS = 16  # kept per module and training state; the oldest goes first
 
 
 class PlanCache:
-    """What a module was compiled to, by training state and inputs; emptied when its structure changes."""
+    """What some modules together were compiled to, by training state and inputs.
 
-    def __init__(self) -> None:
-        self._checked = -1  # _clock.now when structure was last compared
-        self._structure: tuple[Any, ...] = ()
+    Plans hold while no module or parameter below changes. Seeing that is one comparison while nothing
+    anywhere changes (_clock), and one per module and parameter otherwise: making a criterion costs little,
+    and no plan.
+    """
+
+    def __init__(self, *roots: Module) -> None:
+        self._roots = roots
+        self._checked = -1  # _clock.now when versions were last compared
+        self._modules: list[Module] = []
+        self._watched: list[Module | Parameter] = []
+        self._versions: list[int] = []
         self._by_flags: dict[tuple[bool, ...], dict[Any, Compiled]] = {}
         self._current: dict[Any, Compiled] = {}
 
-    def plans(self, modules: Sequence[Module]) -> dict[Any, Compiled]:
-        """Those that hold for these modules as they are now."""
+    def plans(self) -> dict[Any, Compiled]:
+        """Those that hold for the modules as they are now."""
         if self._checked != _clock.now:
-            structure, flags = structure_of(modules)
-            if structure != self._structure:
-                self._by_flags.clear()
-                self._structure = structure
+            if not self._watched or [item._version for item in self._watched] != self._versions:
+                self._watch()
+            flags = tuple([module.training for module in self._modules])
             self._current = self._by_flags.setdefault(flags, {})
             self._checked = _clock.now
         return self._current
 
-    def add(self, modules: Sequence[Module], key: Any, compiled: Compiled) -> None:
-        """Keeps a plan that was just traced (forward may have touched the modules meanwhile)."""
-        plans = self.plans(modules)
+    def add(self, key: Any, compiled: Compiled) -> None:
+        """Keeps a plan that was just traced; forward may have touched the modules meanwhile."""
+        plans = self.plans()
         while len(plans) >= _MAX_PLANS:
             del plans[next(iter(plans))]
         plans[key] = compiled
 
-
-def structure_of(modules: Sequence[Module]) -> tuple[tuple[int, ...], tuple[bool, ...]]:
-    """(versions, training flags) of all modules and parameters below."""
-    versions: list[int] = []
-    flags: list[bool] = []
-    for root in modules:
-        for module in root.modules():
-            versions.append(module._version)
-            versions.extend(p._version for p in module._own_parameters())
-            flags.append(module.training)
-    return tuple(versions), tuple(flags)
+    def _watch(self) -> None:
+        self._by_flags.clear()
+        self._modules = [module for root in self._roots for module in root.modules()]
+        parameters = [parameter for root in self._roots for parameter in root.parameters()]
+        self._watched = [*self._modules, *parameters]
+        self._versions = [item._version for item in self._watched]
 
 
 def read_arguments(inputs: Sequence[Any]) -> tuple[list[Array], tuple[Any, ...]]:
@@ -86,7 +89,7 @@ def call_module(module: Module, inputs: Sequence[Any]) -> Any:
     """A module on arrays: traced and planned at the first call of its kind, then only run."""
     arrays, key = read_arguments(inputs)
     cache = module._plan_cache()
-    compiled = cache.plans((module,)).get(key)
+    compiled = cache.plans().get(key)
     if compiled is None:
         compiled = trace(
             lambda *symbols: symbols[0]._tracer.call(module, symbols),
@@ -95,5 +98,5 @@ def call_module(module: Module, inputs: Sequence[Any]) -> Any:
             dtype=module.dtype,
             training=module.training,
         )
-        cache.add((module,), key, compiled)
+        cache.add(key, compiled)
     return run(compiled, inputs, arrays)

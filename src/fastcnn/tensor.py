@@ -193,7 +193,7 @@ def apply(op: _core.Op, *inputs: Any, integer: tuple[int, ...] = (), training: b
     arguments = [inputs[i] for i in flowing]
     arrays = [a._array if isinstance(a, Tensor) else as_array(a, op.kind) for a in arguments]
     types = [p.dtype for p in inputs if isinstance(p, Parameter)]
-    types += [a.dtype.name for i, a in zip(flowing, arrays, strict=True) if i not in integer]
+    types = types or [a.dtype.name for i, a in zip(flowing, arrays, strict=True) if i not in integer]
 
     def function(*symbols: Symbol) -> Symbol:
         operands = list(inputs)

@@ -123,8 +123,11 @@ class Scope:
         self._used: dict[str, int] = {}
 
     def enter(self, module: Module) -> None:
-        name = self._modules.get(id(module)) or type(module).__name__.lower()
-        self._path.append((name, next(iter(module.children()), None) is None))
+        is_layer = next(module.children(), None) is None
+        name = self._modules.get(id(module))
+        if name is None or (name == "" and is_layer):
+            name = type(module).__name__.lower()
+        self._path.append((name, is_layer))
 
     def leave(self) -> None:
         self._path.pop()

@@ -90,9 +90,6 @@ class Module:
     def parameters(self) -> Iterator[Parameter]:
         return (parameter for _, parameter in self.named_parameters())
 
-    def _own_parameters(self) -> Iterator[Parameter]:
-        return (value for value in vars(self).values() if isinstance(value, Parameter))
-
     @property
     def dtype(self) -> str | None:
         """Type of the first parameter, as which inputs are read; None without parameters."""
@@ -184,7 +181,7 @@ class Module:
 
     def _plan_cache(self) -> PlanCache:
         if self._plans is None:
-            object.__setattr__(self, "_plans", PlanCache())
+            object.__setattr__(self, "_plans", PlanCache(self))
         assert self._plans is not None
         return self._plans
 

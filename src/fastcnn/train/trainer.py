@@ -73,7 +73,7 @@ class Trainer:
         self.model = model
         self.criterion = CrossEntropyLoss() if criterion is None else criterion
         self.optimizer = optimizer
-        self._plans = PlanCache()
+        self._plans = PlanCache(model, self.criterion)
 
     def step(self, x: Any, y: Any) -> StepResult:
         """One step of training on one batch: forward, loss, backward, update, in one call into the core.
@@ -165,8 +165,7 @@ class Trainer:
         """The plan of model and criterion together, and x and y as arrays; the loss is output 0, the model's
         1."""
         arrays, key = read_arguments((x, y))
-        modules = (self.model, self.criterion)
-        compiled = self._plans.plans(modules).get(key)
+        compiled = self._plans.plans().get(key)
         if compiled is None:
             if not self.model.training:
                 raise RuntimeError("Trainer.step: the model is in inference mode; call model.train() first")
@@ -183,7 +182,7 @@ class Trainer:
             )
             if not compiled.differentiable:
                 raise RuntimeError("Trainer.step: no parameter of the model requires a gradient")
-            self._plans.add(modules, key, compiled)
+            self._plans.add(key, compiled)
         return compiled, arrays
 
     def _forward(self, x: Symbol, y: Symbol) -> tuple[Symbol, Symbol]:

@@ -1,0 +1,79 @@
+"""Obvious NumPy loops for what fastcnn computes, and gradients by finite differences."""
+
+from itertools import product
+
+import numpy as np
+
+
+def pair(value):
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def conv2d(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
+    (sh, sw), (ph, pw), (dh, dw) = pair(stride), pair(padding), pair(dilation)
+    n, _, h, width = x.shape
+    c_out, c_in, kh, kw = w.shape
+    h_out = (h + 2 * ph - dh * (kh - 1) - 1) // sh + 1
+    w_out = (width + 2 * pw - dw * (kw - 1) - 1) // sw + 1
+    padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    y = np.zeros((n, c_out, h_out, w_out), x.dtype)
+    for o, i, j in product(range(c_out), range(h_out), range(w_out)):
+        first = o // (c_out // groups) * c_in
+        window = padded[:, first : first + c_in, i * sh :, j * sw :][
+            :, :, : dh * (kh - 1) + 1 : dh, : dw * (kw - 1) + 1 : dw
+        ]
+        y[:, o, i, j] = np.einsum("ncpq,cpq->n", window, w[o])
+    return y if b is None else y + b[None, :, None, None]
+
+
+def pool2d(x, kernel, stride=None, padding=0, ceil_mode=False, reduce="max", count_include_pad=True):
+    (kh, kw), (ph, pw) = pair(kernel), pair(padding)
+    sh, sw = pair(kernel if stride is None else stride)
+    n, c, h, w = x.shape
+    h_out, w_out = pooled(h, kh, sh, ph, ceil_mode), pooled(w, kw, sw, pw, ceil_mode)
+    y = np.zeros((n, c, h_out, w_out), x.dtype)
+    for i, j in product(range(h_out), range(w_out)):
+        top, left = i * sh - ph, j * sw - pw
+        window = x[:, :, max(top, 0) : top + kh, max(left, 0) : left + kw]
+        if reduce == "max":
+            y[:, :, i, j] = window.max(axis=(2, 3))
+        else:
+            count = window[0, 0].size
+            if count_include_pad:
+                count = (min(top + kh, h + ph) - top) * (min(left + kw, w + pw) - left)
+            y[:, :, i, j] = window.sum(axis=(2, 3)) / count
+    return y
+
+
+def pooled(extent, kernel, stride, padding, ceil_mode):
+    span = extent + 2 * padding - kernel
+    out = (-(-span // stride) if ceil_mode else span // stride) + 1
+    return out - 1 if ceil_mode and (out - 1) * stride >= extent + padding else out
+
+
+def local_response_norm(x, size, alpha, beta, k):
+    squares = np.pad(x * x, ((0, 0), (size // 2, (size - 1) // 2), (0, 0), (0, 0)))
+    sums = sum(squares[:, i : i + x.shape[1]] for i in range(size))
+    return x / (k + alpha / size * sums) ** beta
+
+
+def softmax(x, axis=1):
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def cross_entropy(x, target):
+    return -np.log(softmax(x)[np.arange(len(x)), target])
+
+
+def numerical_gradient(function, x, dy, eps=1e-5):
+    """Of sum(dy * function(x)) with respect to x, by central differences."""
+    x = np.asarray(x)
+    gradient = np.zeros(x.shape)
+    for index in np.ndindex(x.shape):
+        shifted = np.array(x)
+        shifted[index] += eps
+        above = np.sum(dy * function(shifted))
+        shifted[index] -= 2 * eps
+        gradient[index] = (above - np.sum(dy * function(shifted))) / (2 * eps)
+    return gradient

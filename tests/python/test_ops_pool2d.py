@@ -1,0 +1,105 @@
+"""ops.max_pool2d and ops.avg_pool2d against NumPy loops, PyTorch and finite differences."""
+
+import numpy as np
+import pytest
+import references
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastcnn import ops
+
+CASES = {
+    "2x2": ((2, 3, 8, 6), (2,), {}),
+    "overlapping": ((2, 3, 9, 9), (3, 2), {}),
+    "padding": ((1, 2, 7, 8), ((3, 2), (2, 1), (1, 1)), {}),
+    "ceil": ((2, 2, 8, 9), (3, 2), {"ceil_mode": True}),
+    "ceil and padding": ((1, 2, 6, 7), (3, 2, 1), {"ceil_mode": True}),
+    "global": ((2, 5, 4, 6), ((4, 6),), {}),
+    "gaps": ((1, 2, 9, 9), (2, 3), {}),
+}
+
+
+def image(shape, seed=0):
+    """No two elements of a window are alike."""
+    rng = np.random.default_rng(seed)
+    return rng.permutation(np.prod(shape)).reshape(shape).astype("float64") / 10
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_max_pool2d_and_its_gradient_match_loops_and_differences(case):
+    shape, where, options = CASES[case]
+    x = image(shape)
+    y = ops.max_pool2d(x, *where, **options)
+    np.testing.assert_array_equal(y, references.pool2d(x, *where, **options))
+    dy = np.random.default_rng(1).standard_normal(y.shape)
+    numerical = references.numerical_gradient(lambda a: ops.max_pool2d(a, *where, **options), x, dy)
+    np.testing.assert_allclose(ops.max_pool2d_backward(dy, x, *where, **options), numerical, atol=1e-7)
+
+
+@pytest.mark.parametrize("count_include_pad", [True, False])
+@pytest.mark.parametrize("case", CASES)
+def test_avg_pool2d_and_its_gradient_match_loops_and_differences(case, count_include_pad):
+    shape, where, options = CASES[case]
+    options = {**options, "count_include_pad": count_include_pad}
+    x = image(shape)
+    y = ops.avg_pool2d(x, *where, **options)
+    np.testing.assert_allclose(y, references.pool2d(x, *where, reduce="mean", **options), rtol=1e-12)
+    dy = np.random.default_rng(1).standard_normal(y.shape)
+    numerical = references.numerical_gradient(lambda a: ops.avg_pool2d(a, *where, **options), x, dy)
+    np.testing.assert_allclose(ops.avg_pool2d_backward(dy, x, *where, **options), numerical, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["max_pool2d", "avg_pool2d"])
+@pytest.mark.parametrize("case", CASES)
+def test_pools_and_gradients_match_torch_in_float32(case, kind):
+    torch = pytest.importorskip("torch")
+    shape, where, options = CASES[case]
+    x = image(shape).astype("float32")
+    tensor = torch.tensor(x, requires_grad=True)
+    expected = getattr(torch.nn.functional, kind)(tensor, *where, **options)
+    dy = np.random.default_rng(1).standard_normal(tuple(expected.shape)).astype("float32")
+    expected.backward(torch.tensor(dy))
+    y = getattr(ops, kind)(x, *where, **options)
+    np.testing.assert_allclose(y, expected.detach().numpy(), rtol=1e-5)
+    dx = getattr(ops, kind + "_backward")(dy, x, *where, **options)
+    np.testing.assert_allclose(dx, tensor.grad.numpy(), rtol=1e-5, atol=1e-5)
+
+
+@st.composite
+def problems(draw):
+    kernel = (draw(st.integers(1, 5)), draw(st.integers(1, 5)))
+    padding = tuple(draw(st.integers(0, k // 2)) for k in kernel)
+    extents = [max(1, k - 2 * p) + draw(st.integers(0, 8)) for k, p in zip(kernel, padding, strict=True)]
+    stride = (draw(st.integers(1, 5)), draw(st.integers(1, 5)))
+    shape = (draw(st.integers(1, 3)), draw(st.integers(1, 20)), *extents)
+    return shape, (kernel, stride, padding), draw(st.booleans())
+
+
+@settings(max_examples=60, deadline=None)
+@given(problem=problems(), seed=st.integers(0, 1000))
+def test_pools_hold_for_any_shape(problem, seed):
+    shape, where, ceil_mode = problem
+    x = image(shape, seed)
+    y = ops.max_pool2d(x, *where, ceil_mode=ceil_mode)
+    np.testing.assert_array_equal(y, references.pool2d(x, *where, ceil_mode=ceil_mode))
+    # Each dy goes to one element.
+    dy = np.random.default_rng(seed).standard_normal(y.shape)
+    dx = ops.max_pool2d_backward(dy, x, *where, ceil_mode=ceil_mode)
+    np.testing.assert_allclose([dx.sum(), (dx * x).sum()], [dy.sum(), (dy * y).sum()], atol=1e-8)
+    mean = ops.avg_pool2d(x, *where, ceil_mode=ceil_mode)
+    np.testing.assert_allclose(
+        mean, references.pool2d(x, *where, ceil_mode=ceil_mode, reduce="mean"), rtol=1e-11
+    )
+
+
+@pytest.mark.parametrize("pool", [ops.max_pool2d, ops.avg_pool2d])
+def test_pools_of_an_empty_batch_are_empty(pool):
+    assert pool(np.zeros((0, 3, 4, 4), "f4"), 2).shape == (0, 3, 2, 2)
+
+
+@pytest.mark.parametrize("pool", [ops.max_pool2d, ops.avg_pool2d])
+def test_pools_refuse_what_has_no_output(pool):
+    with pytest.raises(ValueError, match=r"7|window|kernel"):
+        pool(np.zeros((1, 1, 4, 4)), 7)
+    with pytest.raises(ValueError, match="kernel"):
+        pool(np.zeros((1, 1, 4, 4)), 0)
