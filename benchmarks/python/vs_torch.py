@@ -19,40 +19,19 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import torch
-import torch_models
+from engine_steps import Case, Step, difference, fastcnn_step, initial_weights, torch_steps
 
 import fastcnn
-from fastcnn import models, nn, optim
 
-SGD = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 5e-4}
 BATCH_SIZE = {"lenet": 64, "alexnet": 16}
 TOLERANCE = 1e-3
 SAMPLE_SECONDS = 0.1  # a sample is as many steps as fill this, at least one
 MODES = ("training", "inference", "latency")
-
-Step = Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is timed: training steps, inference of a batch, or of one image (latency)."""
-
-    model: str
-    mode: str
-    batch_size: int
-
-    def inputs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Images float32 (n, c, h, w) and labels int64 (n)."""
-        entry = models.find(self.model)
-        random = np.random.default_rng(0)
-        x = random.standard_normal((self.batch_size, *entry.input_shape), np.float32)
-        return x, random.integers(0, entry.num_classes, self.batch_size)
 
 
 @dataclass(frozen=True)
@@ -72,86 +51,6 @@ class Result:
     best_ratio: float
     torch_variant: str
     difference: float
-
-
-def fastcnn_step(case: Case, weights: dict[str, np.ndarray]) -> Step:
-    model = models.find(case.model).build(models.find(case.model).num_classes)
-    model.load_state_dict(weights)
-    x, y = case.inputs()
-    if case.mode != "training":
-        model.eval()
-        return lambda: np.asarray(model(x))
-    trainer = fastcnn.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), **SGD))
-    return lambda: trainer.step(x, y)
-
-
-def torch_steps(case: Case, weights: dict[str, np.ndarray]) -> Iterator[tuple[str, Step]]:
-    """PyTorch's variants, one at a time, so that only one holds memory."""
-    for layout in ("NCHW", "channels_last"):
-        if case.mode == "training":
-            for optimizer in ("fused", "foreach"):
-                yield f"{layout}, {optimizer} SGD", torch_training(case, weights, layout, optimizer)
-        else:
-            yield layout, torch_inference(case, weights, layout)
-
-
-def torch_model(
-    case: Case, weights: dict[str, np.ndarray], layout: str
-) -> tuple[torch.nn.Module, torch.Tensor]:
-    """The model and its input, both in `layout`."""
-    model = torch_models.MODELS[case.model]()
-    model.load_state_dict({name: torch.from_numpy(w.copy()) for name, w in weights.items()})
-    x = torch.from_numpy(case.inputs()[0])
-    if layout == "channels_last":
-        return model.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
-    return model, x
-
-
-def torch_inference(case: Case, weights: dict[str, np.ndarray], layout: str) -> Step:
-    model, x = torch_model(case, weights, layout)
-    model.eval()
-
-    def step() -> np.ndarray:
-        with torch.inference_mode():
-            return model(x).numpy()
-
-    return step
-
-
-def torch_training(case: Case, weights: dict[str, np.ndarray], layout: str, optimizer: str) -> Step:
-    model, x = torch_model(case, weights, layout)
-    y = torch.from_numpy(case.inputs()[1])
-    sgd = torch.optim.SGD(model.parameters(), **SGD, **{optimizer: True})
-
-    def step() -> float:
-        sgd.zero_grad(set_to_none=True)
-        loss = torch.nn.functional.cross_entropy(model(x), y)
-        loss.backward()
-        sgd.step()
-        return loss.item()
-
-    return step
-
-
-def initial_weights(model: str) -> dict[str, np.ndarray]:
-    fastcnn.manual_seed(0)
-    entry = models.find(model)
-    return {name: np.array(w) for name, w in entry.build(entry.num_classes).state_dict().items()}
-
-
-def difference(case: Case, weights: dict[str, np.ndarray]) -> float:
-    """Largest difference of the logits, relative to the largest logit, in inference with these weights.
-
-    Raises:
-        SystemExit: it is above TOLERANCE: timings of different computations mean nothing.
-    """
-    case = Case(case.model, "inference", min(case.batch_size, 4))
-    ours = np.asarray(fastcnn_step(case, weights)())
-    theirs = np.asarray(torch_inference(case, weights, "NCHW")())
-    worst = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
-    if not worst <= TOLERANCE:
-        sys.exit(f"{case.model}: results differ by {worst:.1e}, expected at most {TOLERANCE:.0e}")
-    return worst
 
 
 def seconds(step: Step, repeats: int) -> float:
@@ -185,6 +84,8 @@ def fastest(variants: Iterator[tuple[str, Step]]) -> tuple[str, Step]:
 def measure(case: Case, repeats: int) -> Result:
     weights = initial_weights(case.model)
     worst = difference(case, weights)
+    if not worst <= TOLERANCE:
+        sys.exit(f"{case.model} {case.mode}: results differ by {worst:.1e}, expected at most {TOLERANCE:.0e}")
     variant, theirs = fastest(torch_steps(case, weights))
     ours = fastcnn_step(case, weights)
     counts = steps_per_sample(ours), steps_per_sample(theirs)
@@ -220,6 +121,15 @@ def environment(threads: int) -> dict[str, Any]:
     }
 
 
+def warn_if_busy() -> None:
+    """On a busy machine PyTorch's OpenMP threads, which spin while they wait, are slow beyond measure."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > 0.5:
+        print(
+            f"warning: others are using this machine (load {load:.1f}): no fair figures now", file=sys.stderr
+        )
+
+
 HEADER = (
     f"{'model':8} {'mode':10} {'batch':>5}  {'fastcnn ms':>19}  {'PyTorch ms':>19}  "
     f"{'fastcnn/s':>9} {'PyTorch/s':>9}  {'ratio':>5} {'(best)':>6}  PyTorch variant"
@@ -251,6 +161,7 @@ def main() -> None:
     fastcnn.set_num_threads(arguments.threads)
     torch.set_num_threads(arguments.threads)
     about = environment(arguments.threads)
+    warn_if_busy()
     print(
         f"{arguments.threads} threads; median and best of {arguments.repeats} samples; "
         f"fastcnn {fastcnn.__version__} ({about['gemm']}), PyTorch {torch.__version__}"
