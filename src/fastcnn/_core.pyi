@@ -5,8 +5,8 @@ from typing import Any, Final, TypedDict
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
-Attribute = bool | int | float | str | Sequence[int]
+_Array = np.ndarray[Any, Any]
+_Attribute = bool | int | float | str | Sequence[int]
 
 __version__: str
 COMPILER: Final[str]
@@ -25,10 +25,10 @@ class Parameter:
     @property
     def dtype(self) -> str: ...
     @property
-    def value(self) -> Array:
+    def value(self) -> _Array:
         """A writable view in logical (OIHW) axes; no copy."""
     @property
-    def grad(self) -> Array | None:
+    def grad(self) -> _Array | None:
         """As `value`; None while there is none."""
     @property
     def has_grad(self) -> bool: ...
@@ -44,10 +44,10 @@ class Op:
     @property
     def kind(self) -> str: ...
 
-def make_op(kind: str, /, **attributes: Attribute) -> Op: ...
+def make_op(kind: str, /, **attributes: _Attribute) -> Op: ...
 def op_kinds() -> list[str]: ...
 
-class Node(TypedDict):
+class _Node(TypedDict):
     name: str
     kind: str
     description: str
@@ -65,7 +65,7 @@ class Graph:
     def output(self, value: int, seeded: bool) -> None: ...
     def shape(self, value: int) -> tuple[int, ...]: ...
     def dtype(self, value: int) -> str: ...
-    def nodes(self) -> list[Node]: ...
+    def nodes(self) -> list[_Node]: ...
 
 class Plan:
     """A graph after its passes, with every step and address decided."""
@@ -76,7 +76,7 @@ class Plan:
     @property
     def arena_bytes(self) -> int: ...
     def explain(self) -> str: ...
-    def nodes(self) -> list[Node]: ...
+    def nodes(self) -> list[_Node]: ...
     def step_names(self) -> list[str]:
         """Forward steps, then backward steps."""
 
@@ -84,11 +84,11 @@ class Executor:
     """The memory of one run of a plan. Not for two threads at once."""
 
     def __init__(self, plan: Plan) -> None: ...
-    def run(self, inputs: Sequence[Array], seed: int, step: int) -> list[Array]:
+    def run(self, inputs: Sequence[_Array], seed: int, step: int) -> list[_Array]:
         """Forward; inputs of any strides, outputs C-contiguous."""
-    def backward(self, gradients: Sequence[Array]) -> list[Array]:
+    def backward(self, gradients: Sequence[_Array]) -> list[_Array]:
         """From one gradient per seeded output to one per input that asked for it; once per run."""
-    def train_step(self, inputs: Sequence[Array], sgd: Sgd, seed: int, step: int) -> list[Array]:
+    def train_step(self, inputs: Sequence[_Array], sgd: Sgd, seed: int, step: int) -> list[_Array]:
         """Forward, backward and update in one call."""
     def set_timing(self, on: bool) -> None: ...
     def step_seconds(self) -> list[float]:
@@ -103,8 +103,8 @@ class Sgd:
     ) -> None: ...
     def step(self) -> None: ...
     def zero_grad(self) -> None: ...
-    def velocity(self, index: int) -> Array | None: ...
-    def set_velocity(self, index: int, array: Array | None) -> None: ...
+    def velocity(self, index: int) -> _Array | None: ...
+    def set_velocity(self, index: int, array: _Array | None) -> None: ...
 
 def num_threads() -> tuple[int, str]:
     """How many, and why."""

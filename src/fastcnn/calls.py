@@ -36,12 +36,13 @@ class PlanCache:
 
     def plans(self) -> dict[Any, Compiled]:
         """Those that hold for the modules as they are now."""
-        if self._checked != _clock.now:
+        now = _clock.now
+        if self._checked != now:
             if not self._watched or [item._version for item in self._watched] != self._versions:
                 self._watch()
             flags = tuple([module.training for module in self._modules])
             self._current = self._by_flags.setdefault(flags, {})
-            self._checked = _clock.now
+            self._checked = now
         return self._current
 
     def add(self, key: Any, compiled: Compiled) -> None:
@@ -87,6 +88,8 @@ def describe_arguments(module: Module, inputs: Sequence[Any], arrays: Sequence[A
 
 def call_module(module: Module, inputs: Sequence[Any]) -> Any:
     """A module on arrays: traced and planned at the first call of its kind, then only run."""
+    if not inputs:
+        raise TypeError(f"{type(module).__name__}: expected at least one input")
     arrays, key = read_arguments(inputs)
     cache = module._plan_cache()
     compiled = cache.plans().get(key)

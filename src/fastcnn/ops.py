@@ -276,7 +276,7 @@ def local_response_norm(
     size).
 
     Args:
-        x: (n, c, h, w), or any rank from 3 with maps on axis 1 where the core takes it.
+        x: (n, c, h, w).
     """
     return _forward(_local_response_norm(size, alpha, beta, k), x)
 

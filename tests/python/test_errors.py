@@ -98,3 +98,8 @@ def test_an_executor_refuses_what_its_plan_does_not_take():
         executor.backward([])
     with pytest.raises(ValueError, match="no value 9"):
         graph.add(fastcnn._core.make_op("add"), [x, 9], "add")
+
+
+def test_a_call_without_inputs_is_refused():
+    with pytest.raises(TypeError, match="TwoPaths: expected at least one input"):
+        TwoPaths()()

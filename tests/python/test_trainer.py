@@ -180,3 +180,13 @@ def test_the_number_of_threads_may_change_between_steps():
         fastcnn.set_num_threads(threads)
     with pytest.raises(ValueError, match="0"):
         fastcnn.set_num_threads(0)
+
+
+def test_progress_shows_a_bar_only_when_asked(capfd):
+    pytest.importorskip("tqdm")
+    model, optimizer = made()
+    trainer = Trainer(model, optimizer=optimizer)
+    trainer.fit([batch()])
+    assert capfd.readouterr() == ("", "")
+    trainer.fit([batch()], progress=True)
+    assert "epoch 1" in capfd.readouterr().err

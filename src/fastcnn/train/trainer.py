@@ -70,10 +70,18 @@ class Trainer:
     """
 
     def __init__(self, model: Module, criterion: Module | None = None, optimizer: SGD | None = None) -> None:
-        self.model = model
-        self.criterion = CrossEntropyLoss() if criterion is None else criterion
+        self._model = model
+        self._criterion = CrossEntropyLoss() if criterion is None else criterion
         self.optimizer = optimizer
-        self._plans = PlanCache(model, self.criterion)
+        self._plans = PlanCache(model, self._criterion)
+
+    @property
+    def model(self) -> Module:
+        return self._model
+
+    @property
+    def criterion(self) -> Module:
+        return self._criterion
 
     def step(self, x: Any, y: Any) -> StepResult:
         """One step of training on one batch: forward, loss, backward, update, in one call into the core.
