@@ -1,7 +1,6 @@
 """A convolutional-network engine for CPUs: NumPy arrays in, NumPy arrays out.
 
-import fastcnn
-from fastcnn import nn, optim
+import fastcnn from fastcnn import nn, optim
 
 model = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(1152, 10))
 trainer = fastcnn.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1, momentum=0.9))

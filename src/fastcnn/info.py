@@ -13,8 +13,7 @@ def num_threads() -> int:
 
 
 def info() -> dict[str, Any]:
-    """Version, compiler, instruction set, GEMM provider, threads and why, CUDA: strings, numbers and
-    lists."""
+    """Version, compiler, instruction set, GEMM provider, threads and why, CUDA: as JSON has it."""
     threads, reason = _core.num_threads()
     provider = _core.gemm_provider()
     return {

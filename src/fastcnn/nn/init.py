@@ -94,8 +94,7 @@ def fan_in(parameter: Parameter) -> int:
 
 
 def fan_out(parameter: Parameter) -> int:
-    """How many outputs of the layer each input goes to, strides aside: for (c_out, c_in, k_h, k_w), c_out k_h
-    k_w."""
+    """How many outputs each input goes to, strides aside: for (c_out, c_in, k_h, k_w), c_out k_h k_w."""
     shape = _weight_shape(parameter)
     return shape[0] * math.prod(shape[2:])
 

@@ -13,8 +13,7 @@ class LocalResponseNorm(Module):
     """x / (k + alpha / size · s)^beta, where s sums x² over `size` neighbouring maps at the same place.
 
     Definition and defaults are PyTorch's and Caffe's. Krizhevsky, Sutskever and Hinton (2012), section 3.3,
-    don't
-    divide alpha by size: their alpha=1e-4 with size=5 is alpha=5e-4 here.
+    don't divide alpha by size: their alpha=1e-4 with size=5 is alpha=5e-4 here.
     """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:

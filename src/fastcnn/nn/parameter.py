@@ -75,8 +75,7 @@ class Parameter:
         return np.array(self._core.value, order="C")
 
     def to(self, dtype: str) -> None:
-        """Changes the element type in place and drops the gradient. Optimisers made before must be made
-        anew."""
+        """Changes the element type in place and drops the gradient. Make optimisers afterwards."""
         if dtype == self.dtype:
             return
         core = _core.Parameter(self.shape, dtype)

@@ -44,8 +44,7 @@ class AvgPool2d(Module):
     """Mean of each window: (n, c, h, w) to (n, c, h_out, w_out), of the same size as MaxPool2d's.
 
     Args:
-        count_include_pad: divides by the window's whole size, padding counted; False: by its part in the
-            image.
+        count_include_pad: divides by the window's whole size; False: by that of its part in the image.
         The others are MaxPool2d's.
     """
 

@@ -201,8 +201,7 @@ class Trainer:
 
 
 def count_correct(output: Array, target: Array) -> int:
-    """How many rows of (n, c) have their largest element at the labelled place; 0 for targets that aren't
-    labels."""
+    """How many rows of (n, c) are largest where labelled; 0 for targets that aren't labels."""
     if output.ndim != 2 or target.ndim != 1 or target.dtype.kind not in "iu" or len(output) == 0:
         return 0
     return int(np.count_nonzero(output.argmax(axis=1) == target))

@@ -1,0 +1,88 @@
+"""Every op and its gradients as functions: NumPy arrays in, NumPy arrays out.
+
+They run on the kernels that models run on, one op at a time, for tests and study. Arrays may be anything that
+`numpy.asarray` or DLPack reads, of any strides. Results are float64 where a floating-point input is, else
+float32. Shapes are logical: x (n, c, h, w), convolution weights w (c_out, c_in / groups, k_h, k_w), whatever
+lies in memory.
+
+`<op>_backward(dy, ...)` takes dy, the gradient of some loss L with respect to the op's output y, then the
+op's inputs and options, and returns the gradients of L with respect to the floating-point inputs, in their
+order.
+
+All raise ShapeError (a ValueError) for extents that don't fit, ValueError for options out of range, and
+TypeError for elements of the wrong type.
+"""
+
+from fastcnn.ops.convolution import conv2d, conv2d_backward
+from fastcnn.ops.layers import (
+    add,
+    add_backward,
+    concat,
+    concat_backward,
+    dropout,
+    dropout_backward,
+    flatten,
+    flatten_backward,
+    linear,
+    linear_backward,
+    local_response_norm,
+    local_response_norm_backward,
+)
+from fastcnn.ops.losses import (
+    cross_entropy,
+    cross_entropy_backward,
+    softmax,
+    softmax_backward,
+    squared_error,
+    squared_error_backward,
+)
+from fastcnn.ops.neurons import (
+    affine,
+    affine_backward,
+    relu,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    square,
+    square_backward,
+    tanh,
+    tanh_backward,
+)
+from fastcnn.ops.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+
+__all__ = [
+    "add",
+    "add_backward",
+    "affine",
+    "affine_backward",
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "concat",
+    "concat_backward",
+    "conv2d",
+    "conv2d_backward",
+    "cross_entropy",
+    "cross_entropy_backward",
+    "dropout",
+    "dropout_backward",
+    "flatten",
+    "flatten_backward",
+    "linear",
+    "linear_backward",
+    "local_response_norm",
+    "local_response_norm_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "relu",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "softmax",
+    "softmax_backward",
+    "square",
+    "square_backward",
+    "squared_error",
+    "squared_error_backward",
+    "tanh",
+    "tanh_backward",
+]
