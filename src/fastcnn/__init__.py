@@ -1,10 +1,14 @@
 """A convolutional-network engine for CPUs: NumPy arrays in, NumPy arrays out.
 
-import fastcnn from fastcnn import nn, optim
+One step of training:
 
-model = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(1152, 10))
-trainer = fastcnn.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1, momentum=0.9))
-trainer.step(images, labels)
+    import fastcnn
+    from fastcnn import nn, optim
+
+    model = nn.Sequential(nn.Conv2d(1, 8, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(1152, 10))
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    trainer = fastcnn.Trainer(model, nn.CrossEntropyLoss(), optimizer)
+    trainer.step(images, labels)
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ class Scope:
         self._path.pop()
 
     def node_name(self, kind: str) -> str:
-        """The layer's path, or that of a module that calls ops itself and the op; numbered from the second on."""
+        """The layer's path, or that of a module that calls ops itself, and the op; repeats are numbered."""
         path, is_layer = self._path[-1]
         name = path if is_layer else f"{path}.{kind}" if path else kind
         self._used[name] = count = self._used.get(name, 0) + 1

@@ -101,7 +101,7 @@ def flatten(x: Any, start_dim: int = 1) -> Any:
 
 
 def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
-    """Inverted dropout: zeroes elements with probability p, divides the others by 1 - p; x unless training."""
+    """Inverted dropout: zeroes with probability p, divides the rest by 1 - p; x unless training."""
     stream = x._tracer.next_stream() if isinstance(x, Symbol) and training else 0
     op = make_op("dropout", p=p, stream=stream)
     return apply(op, x) if training else x

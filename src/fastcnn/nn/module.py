@@ -155,7 +155,7 @@ class Module:
         return self
 
     def to(self: M, dtype: str) -> M:
-        """Changes all parameters to "float32" or "float64"; returns the module. Make optimisers afterwards."""
+        """Makes all parameters "float32" or "float64"; returns the module. Make optimisers afterwards."""
         for parameter in self.parameters():
             parameter.to(dtype)
         return self
