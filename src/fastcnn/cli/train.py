@@ -41,11 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="digits, mnist, fashion-mnist (found through FASTCNN_DATA) or a folder with the four IDX files "
         "(default: %(default)s)",
     )
-    parser.add_argument("--epochs", type=whole(1), default=15, metavar="N", help="default: %(default)s")
+    parser.add_argument("--epochs", type=whole(1), default=25, metavar="N", help="default: %(default)s")
     add_batch_size(parser, 32)
     _add_number(parser, "--lr", 0.02, "above 0", lambda number: number > 0)
     _add_number(parser, "--momentum", 0.9, "from 0 to below 1", lambda number: 0 <= number < 1)
-    _add_number(parser, "--weight-decay", 5e-3, "of at least 0", lambda number: number >= 0)
+    _add_number(parser, "--weight-decay", 4e-3, "of at least 0", lambda number: number >= 0)
     parser.add_argument(
         "--seed",
         type=whole(0),
