@@ -46,8 +46,8 @@ void require_built(GemmProvider provider, const std::string& who) {
 }
 
 // What bench_gemm says. AVX-512: native is ahead on large products and up to three times faster on few
-// rows, a few percent behind OpenBLAS on small ones. AVX2: 3 to 9 percent behind on most, as far ahead on
-// few rows. On the others there are no tuned kernels of ours.
+// rows, a few percent behind OpenBLAS on small ones. AVX2: up to a fifth behind on most, up to three times
+// faster on few rows. On the others there are no tuned kernels of ours.
 GemmProvider faster_here() {
   const bool tuned = active_isa() == Isa::avx512 || active_isa() == Isa::avx2;
   return tuned ? GemmProvider::native : available_gemm_providers().back();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cpu/reference/concat.h"
 #include "cpu/reference/storage.h"
 #include "message_of.h"
 #include "op_testing.h"
@@ -22,18 +23,6 @@ std::vector<Tensor> inputs(Shape shape, int axis, DType dtype) {
   return x;
 }
 
-// Row-major index of logical element `index` of input `x` in the output, `offset` along `axis` behind.
-std::int64_t index_in_output(const Shape& x, const Shape& y, int axis, std::int64_t offset, std::int64_t index) {
-  std::int64_t result = 0, stride = 1;
-  for (int i = x.rank() - 1; i >= 0; --i) {
-    const std::int64_t coordinate = index % x[i] + (i == axis ? offset : 0);
-    result += coordinate * stride;
-    index /= x[i];
-    stride *= y[i];
-  }
-  return result;
-}
-
 TEST(Concat, puts_inputs_one_behind_the_other) {
   for (const DType dtype : {DType::float32, DType::float64})
     for (const Shape& shape : {Shape{2, 3, 5, 4}, {3, 4}, {5}, {2, 3, 4}, {2, 3, 2, 3, 2}, {0, 2, 3, 3}})
@@ -46,7 +35,7 @@ TEST(Concat, puts_inputs_one_behind_the_other) {
         for (std::size_t input = 0; input < x.size(); ++input) {
           const Shape& own = x[input].spec().shape;
           for (std::int64_t i = 0; i < own.numel(); ++i) {
-            const std::int64_t at = index_in_output(own, y.spec().shape, axis, offset, i);
+            const std::int64_t at = reference::index_in_concat(own, y.spec().shape, axis, offset, i);
             ASSERT_EQ(element(y, reference::storage_index(y.spec().shape, at)),
                       element(x[input], reference::storage_index(own, i)))
                 << shape.str() << " axis " << axis;

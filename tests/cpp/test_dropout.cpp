@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cpu/reference/dropout.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/registry.h"
@@ -48,6 +49,16 @@ TEST(Dropout, draws_by_seed_step_and_stream) {
   EXPECT_FALSE(same(y, run(0.5, {.training = true, .random = {.seed = 8, .step = 3}})));
   EXPECT_FALSE(same(y, run(0.5, {.training = true, .random = {.seed = 7, .step = 4}})));
   EXPECT_FALSE(same(y, run(0.5, training, 1)));
+}
+
+TEST(Dropout, drops_what_the_random_words_of_its_stream_say) {
+  for (const double p : {0.3, 0.5, 0.9}) {
+    const Tensor x = random_tensor({{4099}}, 4);
+    const Tensor y = OpRunner(std::make_shared<Dropout>(p, 2), {x}, training).forward();
+    for (std::int64_t i = 0; i < 4099; ++i)
+      ASSERT_EQ(y.view().as<float>()[i],
+                reference::dropout(x.view().as<float>()[i], p, training.random, 2, static_cast<std::uint64_t>(i)));
+  }
 }
 
 TEST(Dropout, drops_the_same_elements_of_float32_and_float64) {

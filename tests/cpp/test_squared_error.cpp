@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cpu/reference/squared_error.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/registry.h"
@@ -22,11 +23,13 @@ TEST(SquaredError, matches_its_definition) {
       const double tolerance = dtype == DType::float32 ? 1e-6 : 1e-14;
       const Tensor none = OpRunner(loss("none"), x).forward();
       double sum = 0;
-      for (std::int64_t i = 0; i < shape.numel(); ++i) {
-        const double d = element(x[0], i) - element(x[1], i);
-        ASSERT_NEAR(element(none, i), d * d, tolerance);
-        sum += d * d;
-      }
+      dispatch_floating(dtype, [&]<class T>() {
+        const T* h = x[0].view().as<T>();
+        const T* target = x[1].view().as<T>();
+        for (std::int64_t i = 0; i < shape.numel(); ++i)
+          ASSERT_NEAR(element(none, i), reference::squared_error(h + i, target + i, 1), tolerance);
+        sum = reference::squared_error(h, target, shape.numel());
+      });
       const double n = static_cast<double>(shape.numel());
       EXPECT_NEAR(element(OpRunner(loss("sum"), x).forward(), 0), sum, tolerance * (1 + sum)) << shape.str();
       if (n == 0) continue;
