@@ -264,6 +264,21 @@ def test_module_is_the_command() -> None:
     assert json.loads(done.stdout)["parameters"] == 431_080
 
 
+@pytest.mark.parametrize("variable", ["FASTCNN_ISA", "FASTCNN_GEMM", "FASTCNN_NUM_THREADS"])
+def test_bad_environment_is_one_clear_line(variable: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "fastcnn", "info"],
+        env=os.environ | {variable: "nonsense"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"fastcnn: error: {variable}=nonsense: ")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_interrupt_is_clean() -> None:
     process = subprocess.Popen(

@@ -11,6 +11,7 @@ from fastcnn import __version__
 from fastcnn.cli import evaluate, info, predict, summary, time, train
 from fastcnn.cli.parser import CommandError, Parser, UsageError, did_you_mean
 from fastcnn.data import DataError
+from fastcnn.info import info as info_of_build
 
 _COMMANDS = {
     "train": train,
@@ -60,9 +61,19 @@ def _run(argv: list[str]) -> int:
     if arguments.command is None:
         parser.print_help()
         return 2
+    _check_environment()
     _COMMANDS[arguments.command].run(arguments)
     sys.stdout.flush()
     return 0
+
+
+def _check_environment() -> None:
+    """The core reads FASTCNN_ISA, FASTCNN_GEMM and FASTCNN_NUM_THREADS when it first needs them; a command
+    reads them before it begins."""
+    try:
+        info_of_build()
+    except (ValueError, RuntimeError) as error:
+        raise CommandError(str(error)) from error
 
 
 def _fail(message: str, code: int) -> int:
