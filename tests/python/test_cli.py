@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -281,16 +280,22 @@ def test_bad_environment_is_one_clear_line(variable: str) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_interrupt_is_clean() -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fastcnn", "train", "--epochs", "1000"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    # A process started in the background of a shell script inherits SIGINT ignored: the child asks for it.
+    program = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from fastcnn.cli import main\n"
+        "sys.exit(main(['train', '--epochs', '1000']))\n"
     )
-    assert process.stderr is not None
-    assert process.stderr.readline().startswith("epoch 1/1000")
-    time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline().startswith("epoch 1/1000")
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert out == "" and err.splitlines()[-1] == "fastcnn: error: interrupted" and "Traceback" not in err
