@@ -11,7 +11,7 @@ import pytest
 from networks import TwoPaths, batch
 
 import fastcnn
-from fastcnn import nn, optim
+from fastcnn import models, nn, optim
 from fastcnn.train import Trainer
 
 
@@ -162,6 +162,27 @@ def test_bytes_are_equal_at_1_2_3_and_8_threads():
     results = {threads: run_with(FASTCNN_NUM_THREADS=str(threads)) for threads in (1, 2, 3, 8)}
     assert [result[2] for result in results.values()] == [1, 2, 3, 8]
     assert len({json.dumps(result[:2]) for result in results.values()}) == 1
+
+
+def test_lenet_trains_to_the_same_bytes_at_any_number_of_threads():
+    # Its batches are large enough that the pixels of a weight gradient are summed in parts.
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((64, 1, 28, 28), dtype=np.float32)
+    y = rng.integers(0, 10, 64)
+    threads = fastcnn.num_threads()
+    digests = []
+    try:
+        for count in (1, 2, 3, 8):
+            fastcnn.set_num_threads(count)
+            fastcnn.manual_seed(0)
+            model = models.lenet()
+            trainer = Trainer(model, optimizer=optim.SGD(model.parameters(), lr=0.01, momentum=0.9))
+            trainer.step(x, y)
+            trainer.step(x, y)
+            digests.append(digest(model))
+    finally:
+        fastcnn.set_num_threads(threads)
+    assert all(each == digests[0] for each in digests)
 
 
 def test_the_number_of_threads_may_change_between_steps():
