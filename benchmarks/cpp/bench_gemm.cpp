@@ -1,15 +1,18 @@
-// GEMM of every provider of this build, on the shapes of networks: GFLOP/s, and percent of the peak that
-// this ISA's kernel reaches out of the first-level cache in the same run. FASTCNN_ISA picks the ISA.
-//   bench_gemm --benchmark_filter=square        one thread
-//   bench_gemm --benchmark_filter=parallel      through the pool, percent of threads x peak
-#include <benchmark/benchmark.h>
-
+// GEMM of every provider of this build on the products that networks ask for: GFLOP/s, and percent of the
+// FMA peak of one core that is measured in the same run. Providers alternate; the best time of each counts.
+//   bench_gemm [--parallel] [--f64] [--benchmark_filter=REGEX] [--benchmark_min_time=SECONDS]
+// --parallel: through the pool, percent of threads x peak. The seconds are those of one product and provider.
+// GB/s: of the native one, each operand counted once; next to the memory's own figure, the product can't be faster.
+// FASTCNN_ISA picks the instruction set.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <regex>
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "core/thread_pool.h"
 #include "cpu/gemm.h"
 #include "cpu/isa.h"
@@ -18,39 +21,98 @@
 namespace fastcnn {
 namespace {
 
+struct Options {
+  bool parallel = false;
+  bool f64 = false;
+  std::string filter;
+  double seconds = 0.04;
+};
+
 struct Case {
-  const char* name;
+  std::string name;
   bool trans_a, trans_b;
   std::int64_t m, n, k;
 };
 
-// conv: pixels x c_out x (k_h k_w c_in) of one chunk; fc: batch x out x in, forward (y = x w^T),
-// dx = dy w and dw = dy^T x.
-constexpr Case cases[] = {
-    {"square_64", false, false, 64, 64, 64},
-    {"square_128", false, false, 128, 128, 128},
-    {"square_256", false, false, 256, 256, 256},
-    {"square_512", false, false, 512, 512, 512},
-    {"square_1024", false, false, 1024, 1024, 1024},
-    {"square_2048", false, false, 2048, 2048, 2048},
-    {"conv_lenet1", false, true, 576, 20, 25},
-    {"conv_lenet2", false, true, 512, 50, 500},
-    {"conv_alexnet1", false, true, 440, 48, 363},
-    {"conv_alexnet2", false, true, 216, 128, 1200},
-    {"conv_alexnet3", false, true, 192, 384, 2304},
-    {"conv_3x3_64", false, true, 1024, 64, 576},
-    {"conv_3x3_512", false, true, 192, 512, 4608},
-    {"conv_dx_3x3_256", false, false, 192, 2304, 256},
-    {"conv_dw_3x3_256", true, false, 256, 2304, 768},
-    {"fc_lenet_64", false, true, 64, 500, 800},
-    {"fc_lenet_out_64", false, true, 64, 10, 500},
-    {"fc6_1", false, true, 1, 4096, 9216},
-    {"fc6_8", false, true, 8, 4096, 9216},
-    {"fc6_64", false, true, 64, 4096, 9216},
-    {"fc6_dx_1", false, false, 1, 9216, 4096},
-    {"fc6_dx_64", false, false, 64, 9216, 4096},
-    {"fc6_dw_64", true, false, 4096, 9216, 64},
+// The three products of a layer with weights w (out x in), over so many rows of x: y = x w^T, dx = dy w and
+// dw = dy^T x.
+void add_layer(std::vector<Case>& cases, const std::string& name, std::int64_t rows, std::int64_t in,
+               std::int64_t out) {
+  cases.push_back({name + "/forward", false, true, rows, out, in});
+  cases.push_back({name + "/dx", false, false, rows, in, out});
+  cases.push_back({name + "/dw", true, false, out, in, rows});
+}
+
+struct Layer {
+  const char* name;
+  std::int64_t rows, in, out;
 };
+
+constexpr Layer fully_connected[] = {
+    {"lenet_fc1", 0, 800, 500},      {"lenet_fc2", 0, 500, 10},       {"alexnet_fc6", 0, 9216, 4096},
+    {"alexnet_fc7", 0, 4096, 4096},  {"alexnet_fc8", 0, 4096, 1000},  {"vgg11_fc1", 0, 25088, 4096},
+};
+
+// The pixels of one image.
+constexpr Layer pointwise[] = {
+    {"resnet50_1a", 3136, 64, 64},     {"resnet50_1c", 3136, 64, 256},    {"resnet50_1d", 3136, 256, 64},
+    {"resnet50_2a", 784, 512, 128},    {"resnet50_2c", 784, 128, 512},    {"resnet50_3a", 196, 1024, 256},
+    {"resnet50_3c", 196, 256, 1024},   {"resnet50_4a", 49, 2048, 512},    {"resnet50_4c", 49, 512, 2048},
+    {"mobilenet_1p", 12544, 32, 16},   {"mobilenet_2e", 12544, 16, 96},   {"mobilenet_2p", 3136, 96, 24},
+    {"mobilenet_3e", 3136, 24, 144},   {"mobilenet_4p", 784, 144, 32},    {"mobilenet_4e", 784, 32, 192},
+    {"mobilenet_7p", 196, 192, 64},    {"mobilenet_7e", 196, 64, 384},    {"mobilenet_11p", 196, 384, 96},
+    {"mobilenet_12e", 196, 96, 576},   {"mobilenet_14p", 49, 576, 160},   {"mobilenet_15e", 49, 160, 960},
+    {"mobilenet_17p", 49, 960, 320},   {"mobilenet_last", 49, 320, 1280},
+};
+
+std::vector<Case> all_cases() {
+  std::vector<Case> cases;
+  for (std::int64_t side : {16, 32, 64, 128, 256, 512, 1024}) {
+    cases.push_back({"square_" + std::to_string(side), false, false, side, side, side});
+  }
+  cases.push_back({"square_512_nt", false, true, 512, 512, 512});
+  cases.push_back({"square_512_tn", true, false, 512, 512, 512});
+  cases.push_back({"square_512_tt", true, true, 512, 512, 512});
+  // Chunks of im2col: pixels x c_out x (k_h k_w c_in).
+  cases.push_back({"conv_lenet1", false, true, 576, 20, 25});
+  cases.push_back({"conv_lenet2", false, true, 512, 50, 500});
+  cases.push_back({"conv_alexnet1", false, true, 440, 96, 363});
+  cases.push_back({"conv_alexnet2", false, true, 216, 128, 1200});
+  cases.push_back({"conv_3x3_64", false, true, 1024, 64, 576});
+  cases.push_back({"conv_3x3_512", false, true, 192, 512, 4608});
+  cases.push_back({"conv_dx_3x3_256", false, false, 192, 2304, 256});
+  cases.push_back({"conv_dw_3x3_256", true, false, 256, 2304, 768});
+  // One point of the Winograd transforms: tiles x c_out x c_in, and its weight gradient.
+  for (std::int64_t channels : {64, 128, 256, 512}) {
+    for (std::int64_t tiles : {32, 100, 200}) {
+      const std::string name = "winograd_" + std::to_string(channels) + "_" + std::to_string(tiles);
+      cases.push_back({name, false, false, tiles, channels, channels});
+      cases.push_back({name + "/dw", true, false, channels, channels, tiles});
+    }
+  }
+  for (const Layer& layer : pointwise) add_layer(cases, layer.name, layer.rows, layer.in, layer.out);
+  for (const Layer& layer : fully_connected) {
+    for (std::int64_t batch : {1, 16, 64}) {
+      add_layer(cases, std::string(layer.name) + "_" + std::to_string(batch), batch, layer.in, layer.out);
+    }
+  }
+  return cases;
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+template <class T>
+double measured_peak() {
+  double best = 0;
+  for (int run = 0; run < 50; ++run) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto ops = static_cast<double>(kernels<T>().fma_peak(20'000));
+    best = std::max(best, 1e-9 * ops / seconds_since(start));
+  }
+  return best;
+}
 
 template <class T>
 std::vector<T> filled(std::int64_t count) {
@@ -59,78 +121,92 @@ std::vector<T> filled(std::int64_t count) {
   return values;
 }
 
-// GFLOP/s of the largest register tile with both panels in the first-level cache, best of many runs.
 template <class T>
-double measured_peak() {
-  const GemmKernels<T>& kernel = kernels<T>().gemm;
-  constexpr std::int64_t k = 128;
-  constexpr int calls = 2000;
-  const std::vector<T> a = filled<T>(kernel.rows * k);
-  const std::vector<T> b = filled<T>(kernel.cols * k);
-  std::vector<T> c(static_cast<std::size_t>(kernel.rows * kernel.cols));
-  const GemmBlock<T> block{.m = kernel.rows, .n = kernel.cols, .k = k, .a = a.data(), .a_rows = kernel.rows,
-                           .b = b.data(), .ldb = 0, .alpha = 1, .beta = 0, .c = c.data(), .ldc = kernel.cols,
-                           .finish = false, .bias = nullptr, .activation = {}};
-  double best = 1e9;
-  for (int run = 0; run < 20; ++run) {
-    const auto start = std::chrono::steady_clock::now();
-    for (int i = 0; i < calls; ++i) kernel.multiply(block);
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return 2e-9 * static_cast<double>(kernel.rows * kernel.cols * k * calls) / best;
-}
-
-template <class T>
-void run(benchmark::State& state, GemmProvider provider, bool parallel, const Case& shape, double peak) {
-  set_gemm_provider(provider);
-  const auto [name, trans_a, trans_b, m, n, k] = shape;
+void run(const Case& shape, double peak, const Options& options) {
+  const auto& [name, trans_a, trans_b, m, n, k] = shape;
   const std::vector<T> a = filled<T>(m * k);
   const std::vector<T> b = filled<T>(k * n);
-  const std::vector<T> bias = filled<T>(n);
   std::vector<T> c(static_cast<std::size_t>(m * n));
   const Gemm<T> problem{.trans_a = trans_a, .trans_b = trans_b, .m = m, .n = n, .k = k,
                         .a = a.data(), .lda = trans_a ? m : k, .b = b.data(), .ldb = trans_b ? k : n,
-                        .c = c.data(), .ldc = n,
-                        .epilogue = {.bias = bias.data(), .activation = {.kind = Activation::Kind::relu}}};
-  double best = 1e9;
-  for (auto _ : state) {
-    const auto start = std::chrono::steady_clock::now();
-    parallel ? parallel_gemm(problem) : gemm(problem);
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    best = std::min(best, seconds);
-    state.SetIterationTime(seconds);
-  }
-  const double gflops = 2e-9 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) / best;
-  state.counters["best_GFLOP/s"] = gflops;
-  state.counters["percent_of_peak"] = 100 * gflops / (peak * (parallel ? num_threads().threads : 1));
+                        .c = c.data(), .ldc = n};
+  const double ops = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  const auto bytes = static_cast<double>((m * k + k * n + m * n) * static_cast<std::int64_t>(sizeof(T)));
+  // So many products are timed at once that the clock's own time doesn't count.
+  const int calls = static_cast<int>(std::clamp(2e6 / ops, 1.0, 1000.0));
+
+  const std::vector<GemmProvider> providers = available_gemm_providers();
+  std::vector<double> best(providers.size(), 1e9);
+  const auto start = std::chrono::steady_clock::now();
+  do {
+    for (std::size_t i = 0; i < providers.size(); ++i) {
+      set_gemm_provider(providers[i]);
+      // Long enough in a row that the caches and the pages are its own.
+      const auto turn = std::chrono::steady_clock::now();
+      do {
+        const auto begin = std::chrono::steady_clock::now();
+        for (int call = 0; call < calls; ++call) options.parallel ? parallel_gemm(problem) : gemm(problem);
+        best[i] = std::min(best[i], seconds_since(begin) / calls);
+      } while (seconds_since(turn) < options.seconds / 4);
+    }
+  } while (seconds_since(start) < options.seconds * static_cast<double>(providers.size()));
+
+  std::printf("%-26s%6lld%6lld%6lld", name.c_str(), static_cast<long long>(m), static_cast<long long>(n),
+              static_cast<long long>(k));
+  for (double seconds : best) std::printf("%9.1f%5.0f%%", 1e-9 * ops / seconds, 1e-7 * ops / seconds / peak);
+  for (std::size_t i = 1; i < best.size(); ++i) std::printf("%7.2f", best[i] / best[0]);
+  std::printf("%7.0f\n", 1e-9 * bytes / best[0]);
+  std::fflush(stdout);
 }
 
 template <class T>
-void add_benchmarks(const std::string& dtype) {
-  const double peak = measured_peak<T>();
-  std::printf("%s peak of one core, %s: %.1f GFLOP/s\n", dtype.c_str(), name_of(active_isa()).data(), peak);
-  for (bool parallel : {false, true}) {
-    for (const Case& shape : cases) {
-      for (GemmProvider provider : available_gemm_providers()) {
-        const std::string name = std::string(shape.name) + "/" + std::string(name_of(provider)) + "/" + dtype +
-                                 (parallel ? "/parallel" : "");
-        benchmark::RegisterBenchmark(name.c_str(), run<T>, provider, parallel, shape, peak)->UseManualTime();
-      }
+void run_all(const Options& options) {
+  const double core = measured_peak<T>();
+  const double peak = core * (options.parallel ? thread_count() : 1);
+  std::printf("%s, %s: peak of one core %.1f GFLOP/s\n", options.f64 ? "f64" : "f32", name_of(active_isa()).data(), core);
+  const std::vector<GemmProvider> providers = available_gemm_providers();
+  for (GemmProvider provider : providers) {
+    std::printf("%s: %s\n", name_of(provider).data(), gemm_provider_details(provider).c_str());
+  }
+  std::printf("%-26s%6s%6s%6s", "product", "m", "n", "k");
+  for (GemmProvider provider : providers) std::printf("%9s  peak", name_of(provider).data());
+  for (std::size_t i = 1; i < providers.size(); ++i) std::printf("  ratio");
+  std::printf("   GB/s\n");
+  const std::regex filter(options.filter);
+  for (const Case& shape : all_cases()) {
+    if (std::regex_search(shape.name, filter)) run<T>(shape, peak, options);
+  }
+}
+
+Options parse(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const std::string value = word.substr(std::min(word.size(), word.find('=') + 1));
+    if (word == "--parallel") {
+      options.parallel = true;
+    } else if (word == "--f64") {
+      options.f64 = true;
+    } else if (word.starts_with("--benchmark_filter=")) {
+      options.filter = value;
+    } else if (word.starts_with("--benchmark_min_time=")) {
+      options.seconds = std::stod(value);
+    } else {
+      throw ValueError("bench_gemm: unknown option " + word);
     }
   }
+  return options;
 }
 
 }  // namespace
 }  // namespace fastcnn
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  fastcnn::add_benchmarks<float>("f32");
-  fastcnn::add_benchmarks<double>("f64");
-  for (fastcnn::GemmProvider provider : fastcnn::available_gemm_providers()) {
-    std::printf("%s: %s\n", name_of(provider).data(), gemm_provider_details(provider).c_str());
+  try {
+    const fastcnn::Options options = fastcnn::parse(argc, argv);
+    options.f64 ? fastcnn::run_all<double>(options) : fastcnn::run_all<float>(options);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
   }
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
 }

@@ -66,6 +66,8 @@ struct Lrn {
 template <class T>
 struct Kernels {
   GemmKernels<T> gemm;
+  // Nothing but multiply-adds in registers, to be timed; returns how many floating-point operations it did.
+  int64_t (*fma_peak)(int64_t iterations);
 
   // Elementwise, n elements; in place allowed.
   void (*activation)(Activation f, const T* x, T* y, int64_t n);

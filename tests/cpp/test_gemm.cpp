@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/thread_pool.h"
 #include "cpu/isa.h"
+#include "cpu/kernels.h"
 
 namespace fastcnn {
 namespace {
@@ -248,6 +249,12 @@ TEST_P(GemmOf, BytesAreTheSameAtAnyThreadCount) {
     }
   }
   set_num_threads(threads_before);
+}
+
+TEST(FmaPeak, CountsTheOperationsOfEachIteration) {
+  const std::int64_t of_one = kernels<float>().fma_peak(1);
+  EXPECT_GE(of_one, 2 * kernels<float>().gemm.lanes);
+  EXPECT_EQ(kernels<float>().fma_peak(1000), 1000 * of_one);
 }
 
 TEST_P(GemmOf, ProviderSaysWhatItIs) { EXPECT_FALSE(gemm_provider_details(GetParam()).empty()); }

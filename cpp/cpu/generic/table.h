@@ -5,6 +5,7 @@
 #include "cpu/generic/dot.h"
 #include "cpu/generic/elementwise.h"
 #include "cpu/generic/epilogue.h"
+#include "cpu/generic/fma_peak.h"
 #include "cpu/generic/im2col.h"
 #include "cpu/generic/lrn.h"
 #include "cpu/generic/microkernel.h"
@@ -28,6 +29,7 @@ constexpr Kernels<typename V::T> make_kernels() {
               .multiply = multiply<V>,
               .multiply_few_rows = multiply_few_rows<V>,
           },
+      .fma_peak = fma_peak<V>,
       .activation = activation<V>,
       .activation_gradient = activation_gradient<V>,
       .add = add<V>,
