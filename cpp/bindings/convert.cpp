@@ -70,11 +70,15 @@ py::array new_array(const Spec& spec) {
 }
 
 py::array view_of(const Tensor& tensor) {
-  const Spec& spec = tensor.spec();
-  const auto strides = storage_strides(spec);
   auto owner = std::make_unique<Tensor>(tensor);
   const py::capsule base(owner.get(), [](void* p) { delete static_cast<Tensor*>(p); });
   owner.release();
+  return view_of(tensor, base);
+}
+
+py::array view_of(const Tensor& tensor, const py::handle& base) {
+  const Spec& spec = tensor.spec();
+  const auto strides = storage_strides(spec);
   return py::array(numpy_dtype(spec.dtype), std::vector<py::ssize_t>(spec.shape.begin(), spec.shape.end()),
                    std::vector<py::ssize_t>(strides.begin(), strides.begin() + spec.shape.rank()), tensor.data(),
                    base);

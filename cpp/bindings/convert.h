@@ -29,6 +29,7 @@ std::vector<StridedArray> to_strided(const std::vector<py::array>& arrays);
 py::array new_array(const Spec& spec);
 // A writable view of the tensor's memory in logical axes; it keeps the memory alive.
 py::array view_of(const Tensor& tensor);
+py::array view_of(const Tensor& tensor, const py::handle& base);
 
 // One function per file of this folder.
 void bind_tensor(py::module_& module);

@@ -152,7 +152,7 @@ void parallel_gemm(const Gemm<T>& g) {
     part.a += g.trans_a ? row : row * g.lda;
     part.b += g.trans_b ? col * g.ldb : col;
     part.c += row * g.ldc + col;
-    if (part.epilogue.bias != nullptr) part.epilogue.bias += col;
+    part.epilogue = g.epilogue.at(row * g.ldc + col, col);
     gemm(part);
   });
 }

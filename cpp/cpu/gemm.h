@@ -1,4 +1,4 @@
-// The one matrix multiplication of the library: c = f(alpha op(a) op(b) + beta c + bias), row-major.
+// The one matrix multiplication of the library: c = f(alpha op(a) op(b) + beta c + bias + residual), row-major.
 // A provider is one file, gemm_<provider>.cpp; nothing else calls a BLAS.
 #pragma once
 
@@ -14,8 +14,17 @@ namespace fastcnn {
 // Applied to c after the product, while the block is in cache.
 template <class T>
 struct Epilogue {
-  const T* bias = nullptr;  // n elements, added to every row of c; null for none
+  const T* bias = nullptr;      // n elements, added to every row of c; null for none
+  const T* residual = nullptr;  // laid out as c, added to it; null for none
   Activation activation;
+
+  bool is_empty() const {
+    return bias == nullptr && residual == nullptr && activation.kind == Activation::Kind::identity;
+  }
+  // For the part of c that starts `offset` elements on, in column `col`.
+  Epilogue at(std::int64_t offset, std::int64_t col) const {
+    return {bias != nullptr ? bias + col : nullptr, residual != nullptr ? residual + offset : nullptr, activation};
+  }
 };
 
 template <class T>
@@ -24,7 +33,7 @@ struct Gemm {
   bool trans_b = false;  // b is stored n x k
   std::int64_t m = 0;
   std::int64_t n = 0;
-  std::int64_t k = 0;  // 0: c = f(beta c + bias)
+  std::int64_t k = 0;  // 0: c = f(beta c + bias + residual)
   T alpha = 1;
   const T* a = nullptr;
   std::int64_t lda = 0;

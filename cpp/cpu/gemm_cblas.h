@@ -23,7 +23,7 @@ void gemm_cblas(const Gemm<T>& g, Call call) {
     throw UnsupportedError("gemm: an extent is past the BLAS's 32-bit integers; use FASTCNN_GEMM=native");
   }
   if (g.n == 0) return;
-  const bool finish = g.epilogue.bias != nullptr || g.epilogue.activation.kind != Activation::Kind::identity;
+  const bool finish = !g.epilogue.is_empty();
   const std::int64_t row_bytes = g.n * static_cast<std::int64_t>(sizeof(T));
   const std::int64_t step = finish ? std::max(min_rows, block_bytes / row_bytes) : int_max;
   for (std::int64_t row = 0; row < g.m; row += step) {
@@ -35,7 +35,10 @@ void gemm_cblas(const Gemm<T>& g, Call call) {
          static_cast<int>(std::max<std::int64_t>(g.lda, 1)), g.b,
          static_cast<int>(std::max<std::int64_t>(g.ldb, 1)), g.beta, c,
          static_cast<int>(std::max<std::int64_t>(g.ldc, 1)));
-    if (finish) kernels<T>().bias_activation(c, rows, g.n, g.ldc, g.epilogue.bias, g.epilogue.activation);
+    if (finish) {
+      const Epilogue<T> epilogue = g.epilogue.at(row * g.ldc, 0);
+      kernels<T>().bias_activation(c, rows, g.n, g.ldc, epilogue.bias, epilogue.residual, epilogue.activation);
+    }
   }
 }
 

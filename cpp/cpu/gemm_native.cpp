@@ -86,7 +86,8 @@ void gemm_native(const Gemm<T>& g) {
   const std::int64_t depth = g.alpha == 0 ? 0 : g.k;
   if (g.m <= few_rows && !g.trans_a && g.trans_b && depth >= 4 * kernel.lanes) {
     kernel.multiply_few_rows(g.m, g.n, depth, g.alpha, g.a, g.lda, g.b, g.ldb, g.beta, g.c, g.ldc);
-    kernels<T>().bias_activation(g.c, g.m, g.n, g.ldc, g.epilogue.bias, g.epilogue.activation);
+    kernels<T>().bias_activation(g.c, g.m, g.n, g.ldc, g.epilogue.bias, g.epilogue.residual,
+                                 g.epilogue.activation);
     return;
   }
   const Blocking<T> block(g, depth, kernel);
@@ -101,6 +102,7 @@ void gemm_native(const Gemm<T>& g) {
       kernel.pack(g.trans_b, cols, k, g.trans_b ? g.b + col * g.ldb + p : g.b + p * g.ldb + col, g.ldb, kernel.cols,
                   kernel.lanes, b);
       for (std::int64_t row = 0; row < g.m; row += block.m) {
+        const Epilogue<T> epilogue = g.epilogue.at(row * g.ldc + col, col);
         const std::int64_t rows = std::min(block.m, g.m - row);
         kernel.pack(!g.trans_a, rows, k, g.trans_a ? g.a + p * g.lda + row : g.a + row * g.lda + p, g.lda,
                     block.tile_rows, 1, a);
@@ -116,8 +118,9 @@ void gemm_native(const Gemm<T>& g) {
                          .c = g.c + row * g.ldc + col,
                          .ldc = g.ldc,
                          .finish = last,
-                         .bias = g.epilogue.bias != nullptr ? g.epilogue.bias + col : nullptr,
-                         .activation = g.epilogue.activation});
+                         .bias = epilogue.bias,
+                         .residual = epilogue.residual,
+                         .activation = epilogue.activation});
       }
       p += k;
     } while (p < depth);

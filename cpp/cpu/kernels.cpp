@@ -6,41 +6,33 @@
 namespace fastcnn {
 namespace {
 
-struct Tables {
-  const Kernels<float>& float32;
-  const Kernels<double>& float64;
-};
-
-Tables tables_of(Isa isa) {
+template <class T>
+Kernels<T> table_of(Isa isa) {
+  Kernels<T> table{};
   switch (isa) {
 #ifdef FASTCNN_HAS_AVX2
-    case Isa::avx2: return {avx2::kernels_float32, avx2::kernels_float64};
+    case Isa::avx2: avx2::fill(table); break;
 #endif
 #ifdef FASTCNN_HAS_AVX512
-    case Isa::avx512: return {avx512::kernels_float32, avx512::kernels_float64};
+    case Isa::avx512: avx512::fill(table); break;
 #endif
 #ifdef FASTCNN_HAS_NEON
-    case Isa::neon: return {neon::kernels_float32, neon::kernels_float64};
+    case Isa::neon: neon::fill(table); break;
 #endif
-    default: return {baseline::kernels_float32, baseline::kernels_float64};
+    default: baseline::fill(table); break;
   }
-}
-
-const Tables& tables() {
-  static const Tables active = tables_of(active_isa());
-  return active;
+  return table;
 }
 
 }  // namespace
 
-template <>
-const Kernels<float>& kernels<float>() {
-  return tables().float32;
+template <class T>
+const Kernels<T>& kernels() {
+  static const Kernels<T> table = table_of<T>(active_isa());
+  return table;
 }
 
-template <>
-const Kernels<double>& kernels<double>() {
-  return tables().float64;
-}
+template const Kernels<float>& kernels();
+template const Kernels<double>& kernels();
 
 }  // namespace fastcnn

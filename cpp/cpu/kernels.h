@@ -1,5 +1,6 @@
-// The table of kernels: plain function pointers with raw arguments, filled once per ISA by the spine
-// cpu/isa/<isa>.cpp from the templates in cpu/generic/. C headers only: ISA files include this.
+// The table of kernels: plain function pointers with raw arguments. Each family of them is filled in by
+// cpu/families/<family>.cpp, compiled once per ISA from the templates in cpu/generic/. C headers only:
+// those files include this.
 // A kernel runs on one thread over the part it is given; ops cut the work.
 #pragma once
 
@@ -23,7 +24,8 @@ struct GemmBlock {
   T* c;
   int64_t ldc;
   bool finish;
-  const T* bias;  // null for none
+  const T* bias;      // null for none
+  const T* residual;  // laid out as c; null for none
   Activation activation;
 };
 
@@ -64,28 +66,35 @@ struct Lrn {
 };
 
 template <class T>
-struct Kernels {
-  GemmKernels<T> gemm;
-  // Nothing but multiply-adds in registers, to be timed; returns how many floating-point operations it did.
-  int64_t (*fma_peak)(int64_t iterations);
-
-  // Elementwise, n elements; in place allowed.
+struct ElementwiseKernels {
+  // n elements; in place allowed.
   void (*activation)(Activation f, const T* x, T* y, int64_t n);
   // dx = dy f'(x), from x for square and from y for all others; what is not needed may be null. dx may
   // be dy.
   void (*activation_gradient)(Activation f, const T* x, const T* y, const T* dy, T* dx, int64_t n);
   void (*add)(const T* a, const T* b, T* y, int64_t n);
-  // y[i * ld + j] = f(y[i * ld + j] + bias[j]); bias may be null.
-  void (*bias_activation)(T* y, int64_t rows, int64_t cols, int64_t ld, const T* bias, Activation f);
+  // y[i * ld + j] = f(y[i * ld + j] + bias[j] + residual[i * ld + j]); bias and residual may be null.
+  void (*bias_activation)(T* y, int64_t rows, int64_t cols, int64_t ld, const T* bias, const T* residual,
+                          Activation f);
   // sums[j] = sum over i of x[i * ldx + j], rows in order.
   void (*column_sums)(const T* x, int64_t rows, int64_t cols, int64_t ldx, T* sums);
+  // Sum of (a - b)^2.
+  T (*squared_distance)(const T* a, const T* b, int64_t n);
+  // Updates n weights and their velocities by the gradient dw; v is null where there is no momentum.
+  void (*sgd)(const SgdUpdate<T>& settings, const T* dw, T* v, T* w, int64_t n);
+};
 
+template <class T>
+struct NormalizationKernels {
   // Over pixels of contiguous channels. In place allowed.
   void (*lrn)(const Lrn& lrn, const T* x, T* y, int64_t pixels, int64_t channels, T* scratch);
   // dx = dy s^-beta - 2 alpha beta / size * x * sum of dy x s^(-beta - 1) over the channels whose windows
   // hold this one. dx may be dy.
   void (*lrn_gradient)(const Lrn& lrn, const T* x, const T* dy, T* dx, int64_t pixels, int64_t channels, T* scratch);
+};
 
+template <class T>
+struct SoftmaxKernels {
   // Over contiguous rows; cols >= 1. In place allowed.
   void (*softmax)(const T* x, T* y, int64_t rows, int64_t cols);
   // dx = y (dy - sum of y dy over the row). dx may be dy.
@@ -93,7 +102,10 @@ struct Kernels {
   // loss[i] = -log softmax(x[i])[target[i]]; probabilities, the softmax itself, may be null.
   void (*softmax_cross_entropy)(const T* x, const int64_t* target, T* probabilities, T* loss, int64_t rows,
                                 int64_t cols);
+};
 
+template <class T>
+struct Im2colKernels {
   // Rows [pixel_begin, pixel_end) of the matrix whose rows are output pixels of the batch x and whose
   // columns are (tap, channel) for the taps [tap_begin, tap_end) of the k_h * k_w of a window; taps
   // outside of the image are 0. x: pixels at distance pixel_stride, of which `channels` are taken.
@@ -102,8 +114,11 @@ struct Kernels {
   // The transpose: adds such rows, with all taps, to dx, but only to the image rows [row_begin, row_end).
   void (*col2im_add)(const Windows2d& g, int64_t pixel_stride, int64_t channels, const T* col,
                      int64_t pixel_begin, int64_t pixel_end, int64_t row_begin, int64_t row_end, T* dx);
+};
 
-  // Pooling of channels-last images. Forward: output pixels [pixel_begin, pixel_end) of the batch; every
+template <class T>
+struct PoolingKernels {
+  // Of channels-last images. Forward: output pixels [pixel_begin, pixel_end) of the batch; every
   // window holds a tap inside of the image. index: for each y the number of its tap, kh * k_w + kw; null
   // when not wanted. Gradients: rows [row_begin, row_end) of dx of one image, written in full.
   void (*max_pool2d_u8)(const Windows2d& g, int64_t channels, const T* x, int64_t pixel_begin,
@@ -118,12 +133,18 @@ struct Kernels {
                      int64_t pixel_begin, int64_t pixel_end, T* y);
   void (*avg_pool2d_gradient)(const Windows2d& g, int64_t channels, bool count_include_pad, const T* dy,
                               int64_t row_begin, int64_t row_end, T* dx);
+};
 
-  // Updates n weights and their velocities by the gradient dw; v is null where there is no momentum.
-  void (*sgd)(const SgdUpdate<T>& settings, const T* dw, T* v, T* w, int64_t n);
-
-  // Sum of (a - b)^2.
-  T (*squared_distance)(const T* a, const T* b, int64_t n);
+// All families of one ISA. No default member initialisers: a constructor would be an inline function.
+template <class T>
+struct Kernels : ElementwiseKernels<T>,
+                 NormalizationKernels<T>,
+                 SoftmaxKernels<T>,
+                 Im2colKernels<T>,
+                 PoolingKernels<T> {
+  GemmKernels<T> gemm;
+  // Nothing but multiply-adds in registers, to be timed; returns how many floating-point operations it did.
+  int64_t (*fma_peak)(int64_t iterations);
 };
 
 // The table of active_isa().

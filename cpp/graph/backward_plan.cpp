@@ -43,7 +43,7 @@ void PlanBuilder::lay_out_backward(std::size_t n) {
   step.dy = gradients_[static_cast<std::size_t>(node.output)];
   step.saved = saved_[n];
   for (std::size_t i = 0; i < node.inputs.size(); ++i) step.dx.push_back(gradient_place(node, i, step.dy, x));
-  step.scratch = new_scratch(*node.op, x, Direction::backward);
+  step.scratch = new_scratch(*node.op, x, Phase::backward);
   const std::vector<Place> pieces = step.dx;
   layout_.backward.push_back(std::move(step));
   for (std::size_t i = 0; i < pieces.size(); ++i) {

@@ -20,6 +20,17 @@ struct Executor::Bound {
   std::vector<View> dx;
   std::byte* saved;
   std::byte* scratch;
+  const std::byte* prepared = nullptr;
+  std::vector<View> state{};  // x that the op updates
+};
+
+struct Executor::Prepared {
+  Bound* step;
+  std::size_t bytes;
+  std::vector<const Parameter*> parameters;
+  Buffer data{};
+  std::uint64_t version = 0;  // sum over the parameters
+  bool current = false;
 };
 
 namespace {
@@ -33,6 +44,12 @@ void accumulate(ConstView x, View y) {
       kernels<T>().add(sum + begin, source + begin, sum + begin, end - begin);
     });
   });
+}
+
+std::vector<Spec> specs_of(std::span<const ConstView> views) {
+  std::vector<Spec> specs;
+  for (const ConstView& view : views) specs.push_back(view.spec);
+  return specs;
 }
 
 template <class Items>
@@ -51,6 +68,13 @@ Executor::Executor(std::shared_ptr<const Plan> plan)
   run_.training = plan_->mode() == Mode::training;
   for (const Step& step : plan_->forward_steps()) forward_.push_back(bind(step));
   for (const Step& step : plan_->backward_steps()) backward_.push_back(bind(step));
+  for (Bound& bound : forward_) {
+    if (run_.training) {
+      bind_state(bound);
+    } else if (const std::size_t bytes = bound.op->prepared_bytes(specs_of(bound.x)); bytes > 0) {
+      prepared_.push_back({&bound, bytes, parameters_of(bound)});
+    }
+  }
 
   std::vector<bool> used(plan_->graph().parameters().size(), false);
   const auto note = [&](const Place& place, View& view) {
@@ -93,6 +117,25 @@ Executor::Bound Executor::bind(const Step& step) const {
   return bound;
 }
 
+std::vector<const Parameter*> Executor::parameters_of(const Bound& bound) const {
+  std::vector<const Parameter*> parameters;
+  for (const Place& place : bound.step->x) {
+    if (place.where == Place::Where::parameter) {
+      parameters.push_back(plan_->graph().parameters()[place.at].parameter.get());
+    }
+  }
+  return parameters;
+}
+
+void Executor::bind_state(Bound& bound) {
+  for (std::size_t i = 0; i < bound.step->x.size(); ++i) {
+    const Place& place = bound.step->x[i];
+    const bool updated = place.where == Place::Where::parameter && bound.op->updates(static_cast<int>(i));
+    if (updated) updated_.push_back(plan_->graph().parameters()[place.at].parameter.get());
+    bound.state.push_back(updated ? View{address(place), place.spec} : View{.data = nullptr, .spec = place.spec});
+  }
+}
+
 void Executor::set_input(int index, const StridedArray& array) {
   const View destination = input(index);
   try {
@@ -132,7 +175,9 @@ ConstView Executor::input_grad(int index) const {
 void Executor::forward(RandomState random) {
   awaits_backward_ = false;
   run_.random = random;
+  prepare_parameters();
   run(forward_, step_seconds_.data());
+  for (Parameter* parameter : updated_) ++parameter->version;
   awaits_backward_ = run_.training;
 }
 
@@ -176,6 +221,30 @@ void Executor::set_timing(bool on) {
   step_seconds_.assign(on ? forward_.size() + backward_.size() : 0, 0.0);
 }
 
+void Executor::prepare_parameters() {
+  for (Prepared& prepared : prepared_) {
+    std::uint64_t version = 0;
+    bool may_change = false;
+    for (const Parameter* parameter : prepared.parameters) {
+      version += parameter->version;
+      may_change = may_change || parameter->writers > 0;
+    }
+    if (prepared.current && prepared.version == version && !may_change) continue;
+    prepared.current = false;
+    if (!prepared.data) prepared.data = allocate(prepared.bytes);
+    std::vector<ConstView> x;
+    for (std::size_t i = 0; i < prepared.step->x.size(); ++i) {
+      const ConstView& view = prepared.step->x[i];
+      const bool is_parameter = prepared.step->step->x[i].where == Place::Where::parameter;
+      x.push_back({is_parameter ? view.data : nullptr, view.spec});
+    }
+    prepared.step->op->prepare(x, prepared.data.get());
+    prepared.step->prepared = prepared.data.get();
+    prepared.version = version;
+    prepared.current = !may_change;
+  }
+}
+
 void Executor::reserve_per_thread_scratch() {
   const std::size_t stride = align_up(plan_->scratch().per_thread);
   if (stride == 0) {
@@ -208,7 +277,7 @@ void Executor::run(const Bound& bound) const {
   const Scratch scratch(bound.scratch, per_thread_.get(), align_up(plan_->scratch().per_thread));
   switch (bound.step->kind) {
     case Step::Kind::forward:
-      bound.op->forward({bound.x, bound.y, bound.saved, scratch, &run_});
+      bound.op->forward({bound.x, bound.y, bound.saved, scratch, &run_, bound.prepared, bound.state});
       break;
     case Step::Kind::backward:
       bound.op->backward({bound.x, bound.y, bound.saved, bound.dy, bound.dx, scratch, &run_});

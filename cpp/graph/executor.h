@@ -46,6 +46,8 @@ class Executor {
  private:
   // One step with its operands resolved to addresses.
   struct Bound;
+  // What the op of a forward step made of its parameters, and of which state of them.
+  struct Prepared;
   // An operand of a step that lies in a parameter's gradient, which is made at the first backward pass.
   struct GradientOperand {
     View* view;
@@ -54,9 +56,12 @@ class Executor {
 
   void* address(const Place& place) const;
   Bound bind(const Step& step) const;
+  std::vector<const Parameter*> parameters_of(const Bound& bound) const;
+  void bind_state(Bound& bound);
   void bind_gradients();
   void add_to_held_gradients();
   void reserve_per_thread_scratch();
+  void prepare_parameters();
   void run(const Bound& bound) const;
   void run(const std::vector<Bound>& steps, double* seconds);
 
@@ -66,6 +71,8 @@ class Executor {
   int per_thread_count_ = 0;
   std::vector<Bound> forward_;
   std::vector<Bound> backward_;
+  std::vector<Prepared> prepared_;      // at inference
+  std::vector<Parameter*> updated_;     // by forward in training: Op::updates
   std::vector<GradientOperand> gradient_operands_;
   std::vector<std::size_t> gradient_parameters_;  // those whose gradient the plan computes
   std::vector<Tensor> added_;  // per parameter: this pass's gradient, where it adds to one that is held

@@ -53,8 +53,8 @@ ArenaRange PlanBuilder::new_range(std::size_t bytes) {
   return {blocks_.size() - 1, bytes};
 }
 
-ArenaRange PlanBuilder::new_scratch(const Op& op, Specs x, Direction direction) {
-  const ScratchSize size = op.scratch(x, direction);
+ArenaRange PlanBuilder::new_scratch(const Op& op, Specs x, Phase phase) {
+  const ScratchSize size = op.scratch(x, phase);
   layout_.scratch.shared = std::max(layout_.scratch.shared, size.shared);
   layout_.scratch.per_thread = std::max(layout_.scratch.per_thread, size.per_thread);
   return new_range(size.shared);
@@ -112,7 +112,7 @@ void PlanBuilder::lay_out_forward() {
       step.y = new_block(graph_.spec(node.output));
     }
     if (mode_ == Mode::training) step.saved = saved_[n] = new_range(node.op->backward_needs(x).saved_bytes);
-    step.scratch = new_scratch(*node.op, x, Direction::forward);
+    step.scratch = new_scratch(*node.op, x, mode_ == Mode::training ? Phase::forward : Phase::inference);
     for (const ValueId v : node.inputs) {
       if (v != no_value) --unread_[static_cast<std::size_t>(v)];
     }

@@ -26,7 +26,7 @@ class PlanBuilder {
   // While building, Place::at and ArenaRange::offset of what lies in the arena are numbers of blocks.
   Place new_block(const Spec& spec);
   ArenaRange new_range(std::size_t bytes);
-  ArenaRange new_scratch(const Op& op, Specs x, Direction direction);
+  ArenaRange new_scratch(const Op& op, Specs x, Phase phase);
 
   // Values that must stay as they are when their last reader in the forward pass has run.
   std::vector<bool> find_kept_values() const;

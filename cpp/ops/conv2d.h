@@ -38,7 +38,9 @@ class Conv2d final : public Op {
   std::string describe(Specs x) const override;
   Spec infer(Specs x) const override;
   Needs backward_needs(Specs x) const override;
-  ScratchSize scratch(Specs x, Direction direction) const override;
+  std::size_t prepared_bytes(Specs x) const override;
+  void prepare(std::span<const ConstView> x, std::byte* prepared) const override;
+  ScratchSize scratch(Specs x, Phase phase) const override;
   std::int64_t macs(Specs x) const override;
   std::string algorithm(Specs x) const override;
   std::shared_ptr<const Op> fused_with(const Activation& f) const override;
@@ -46,6 +48,9 @@ class Conv2d final : public Op {
   void backward(const BackwardArgs& args) const override;
 
  private:
+  template <class T>
+  struct Pass;
+
   // Of inputs that infer() has accepted.
   Conv2dProblem problem(const Shape& x, const Shape& w) const;
   void check(const Spec& x, const Spec& w) const;

@@ -41,9 +41,14 @@ class Conv2dAlgorithm {
  public:
   virtual ~Conv2dAlgorithm() = default;
   virtual std::string_view name() const = 0;
-  // Why it doesn't do this pass of this problem; empty when it does. A literal: it is asked at each run.
+  // Why it can't do this pass of this problem; empty when it can. A literal: it is asked at each run. What
+  // it could do but others do faster is for conv2d_rules.h to say.
   virtual std::string_view refusal(const Conv2dProblem&, Conv2dPass) const { return {}; }
   virtual ScratchSize scratch(const Conv2dProblem&, Conv2dPass) const { return {}; }
+  // Elements of the weights in the form that the pass reads, packed or transformed; 0: as they are stored.
+  virtual std::int64_t prepared_elements(const Conv2dProblem&, Conv2dPass) const { return 0; }
+  // Makes that form. Where there is one, it is what the pass gets as its w.
+  virtual void prepare(const Conv2dProblem&, Conv2dPass, const T* /*w*/, T* /*prepared*/) const {}
 
   // y = f(x * w + bias).
   virtual void forward(const Conv2dProblem& p, const T* x, const T* w, const Epilogue<T>& epilogue, T* y,

@@ -1,5 +1,6 @@
 // Hands the passes to the algorithms; the gradients of bias and activation, which are the same for all.
 #include <algorithm>
+#include <utility>
 
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
@@ -52,21 +53,61 @@ void fill_zero(View view) {
 
 }  // namespace
 
-ScratchSize Conv2d::scratch(Specs x, Direction direction) const {
+// One pass of one problem, with the algorithm that does it.
+template <class T>
+struct Conv2d::Pass {
+  Pass(const Conv2d& op, const Conv2dProblem& problem, Conv2dPass kind)
+      : p(problem),
+        pass(kind),
+        algorithm(choose_conv2d_algorithm<T>(op.options_.algorithm, p, pass)),
+        weight_bytes(static_cast<std::size_t>(algorithm.prepared_elements(p, pass)) * sizeof(T)),
+        scratch(algorithm.scratch(p, pass)) {}
+
+  // With room for weights that nobody prepared.
+  ScratchSize scratch_with_weights() const {
+    return {.shared = align_up(weight_bytes) + scratch.shared, .per_thread = scratch.per_thread};
+  }
+  void prepare(const T* w, T* prepared) const { algorithm.prepare(p, pass, w, prepared); }
+  // The weights as the algorithm reads them, and the scratch that is left.
+  std::pair<const T*, Scratch> weights(const T* w, const T* prepared, const Scratch& room) const {
+    if (weight_bytes == 0) return {w, room};
+    if (prepared != nullptr) return {prepared, room};
+    prepare(w, room.template shared<T>());
+    return {room.template shared<T>(), room.after(weight_bytes)};
+  }
+
+  const Conv2dProblem& p;
+  Conv2dPass pass;
+  const Conv2dAlgorithm<T>& algorithm;
+  std::size_t weight_bytes;  // of the prepared weights; 0: it reads them as they are stored
+  ScratchSize scratch;
+};
+
+std::size_t Conv2d::prepared_bytes(Specs x) const {
+  const Conv2dProblem p = problem(x[0].shape, x[1].shape);
+  if (p.n == 0) return 0;
+  return dispatch_floating(x[0].dtype, [&]<class T>() { return Pass<T>(*this, p, Conv2dPass::forward).weight_bytes; });
+}
+
+void Conv2d::prepare(std::span<const ConstView> x, std::byte* prepared) const {
+  const Conv2dProblem p = problem(x[0].spec.shape, x[1].spec.shape);
+  dispatch_floating(x[1].spec.dtype, [&]<class T>() {
+    Pass<T>(*this, p, Conv2dPass::forward).prepare(x[1].as<T>(), reinterpret_cast<T*>(prepared));
+  });
+}
+
+ScratchSize Conv2d::scratch(Specs x, Phase phase) const {
   const Conv2dProblem p = problem(x[0].shape, x[1].shape);
   if (p.n == 0) return {};
   return dispatch_floating(x[0].dtype, [&]<class T>() {
-    if (direction == Direction::forward) {
-      return choose_conv2d_algorithm<T>(options_.algorithm, p, Conv2dPass::forward)
-          .scratch(p, Conv2dPass::forward);
-    }
-    ScratchSize size{.shared = static_cast<std::size_t>(block_count(p) * p.c_out) * sizeof(T)};
-    for (const Conv2dPass pass : {Conv2dPass::backward_data, Conv2dPass::backward_weights}) {
-      const ScratchSize needed = choose_conv2d_algorithm<T>(options_.algorithm, p, pass).scratch(p, pass);
-      size.shared = std::max(size.shared, needed.shared);
-      size.per_thread = std::max(size.per_thread, needed.per_thread);
-    }
-    return size;
+    const auto needed = [&](Conv2dPass pass) { return Pass<T>(*this, p, pass); };
+    if (phase == Phase::inference) return needed(Conv2dPass::forward).scratch;
+    if (phase == Phase::forward) return needed(Conv2dPass::forward).scratch_with_weights();
+    const ScratchSize data = needed(Conv2dPass::backward_data).scratch_with_weights();
+    const ScratchSize weights = needed(Conv2dPass::backward_weights).scratch;
+    const std::size_t sums = static_cast<std::size_t>(block_count(p) * p.c_out) * sizeof(T);
+    return ScratchSize{.shared = std::max({sums, data.shared, weights.shared}),
+                       .per_thread = std::max(data.per_thread, weights.per_thread)};
   });
 }
 
@@ -74,10 +115,11 @@ void Conv2d::forward(const ForwardArgs& args) const {
   const Conv2dProblem p = problem(args.x[0].spec.shape, args.x[1].spec.shape);
   if (p.n == 0) return;
   dispatch_floating(args.y.spec.dtype, [&]<class T>() {
+    const Pass<T> pass(*this, p, Conv2dPass::forward);
     const T* bias = args.x.size() > 2 ? args.x[2].as<T>() : nullptr;
-    choose_conv2d_algorithm<T>(options_.algorithm, p, Conv2dPass::forward)
-        .forward(p, args.x[0].as<T>(), args.x[1].as<T>(), {bias, options_.activation}, args.y.as<T>(),
-                 args.scratch);
+    const auto [w, scratch] = pass.weights(args.x[1].as<T>(), reinterpret_cast<const T*>(args.prepared), args.scratch);
+    pass.algorithm.forward(p, args.x[0].as<T>(), w, {.bias = bias, .activation = options_.activation},
+                           args.y.as<T>(), scratch);
   });
 }
 
@@ -95,12 +137,13 @@ void Conv2d::backward(const BackwardArgs& args) const {
     T* dy = args.dy.as<T>();
     sum_gradient(p, options_.activation, args.y.as<T>(), dy, db.as<T>(), args.scratch.shared<T>());
     if (dx) {
-      choose_conv2d_algorithm<T>(options_.algorithm, p, Conv2dPass::backward_data)
-          .backward_data(p, dy, args.x[1].as<T>(), dx.as<T>(), args.scratch);
+      const Pass<T> pass(*this, p, Conv2dPass::backward_data);
+      const auto [w, scratch] = pass.weights(args.x[1].as<T>(), nullptr, args.scratch);
+      pass.algorithm.backward_data(p, dy, w, dx.as<T>(), scratch);
     }
     if (dw) {
-      choose_conv2d_algorithm<T>(options_.algorithm, p, Conv2dPass::backward_weights)
-          .backward_weights(p, args.x[0].as<T>(), dy, dw.as<T>(), args.scratch);
+      const Pass<T> pass(*this, p, Conv2dPass::backward_weights);
+      pass.algorithm.backward_weights(p, args.x[0].as<T>(), dy, dw.as<T>(), args.scratch);
     }
   });
 }

@@ -59,7 +59,7 @@ Gemm<T> columns_times_weights(const Conv2dProblem& p, std::int64_t group, std::i
           .ldb = p.depth(),
           .c = y + pixel * p.c_out + channel,
           .ldc = p.c_out,
-          .epilogue = {epilogue.bias != nullptr ? epilogue.bias + channel : nullptr, epilogue.activation}};
+          .epilogue = epilogue.at(pixel * p.c_out + channel, channel)};
 }
 
 template <class T>

@@ -27,7 +27,6 @@ class Pointwise final : public Conv2dAlgorithm<T> {
                const Scratch&) const override {
     for (std::int64_t group = 0; group < p.groups; ++group) {
       const std::int64_t out = group * p.group_out();
-      const T* bias = epilogue.bias != nullptr ? epilogue.bias + out : nullptr;
       parallel_gemm<T>({.trans_b = true,
                         .m = p.pixels(),
                         .n = p.group_out(),
@@ -38,7 +37,7 @@ class Pointwise final : public Conv2dAlgorithm<T> {
                         .ldb = p.group_in(),
                         .c = y + out,
                         .ldc = p.c_out,
-                        .epilogue = {bias, epilogue.activation}});
+                        .epilogue = epilogue.at(out, out)});
     }
   }
 

@@ -39,6 +39,7 @@ class Reference final : public Conv2dAlgorithm<T> {
     for (std::int64_t i = 0; i < size; ++i)
       y[i] = epilogue.bias != nullptr ? epilogue.bias[i % p.c_out] : T{0};
     for_each_product(p, [&](auto at_x, auto at_w, auto at_y) { y[at_y] += x[at_x] * w[at_w]; });
+    if (epilogue.residual != nullptr) kernels<T>().add(y, epilogue.residual, y, size);
     kernels<T>().activation(epilogue.activation, y, y, size);
   }
 

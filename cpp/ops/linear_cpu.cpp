@@ -40,7 +40,7 @@ void Linear::forward(const ForwardArgs& args) const {
                       .ldb = features,
                       .c = args.y.as<T>(),
                       .ldc = out,
-                      .epilogue = {bias, f_}});
+                      .epilogue = {.bias = bias, .activation = f_}});
   });
 }
 

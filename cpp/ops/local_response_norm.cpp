@@ -32,7 +32,7 @@ Spec LocalResponseNorm::infer(Specs x) const {
   return x[0];
 }
 
-ScratchSize LocalResponseNorm::scratch(Specs x, Direction) const {
+ScratchSize LocalResponseNorm::scratch(Specs x, Phase) const {
   const auto elements = static_cast<std::size_t>(lrn_.scratch(x[0].shape[1]));
   return {.per_thread = elements * size_of(x[0].dtype)};
 }

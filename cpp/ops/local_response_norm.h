@@ -17,7 +17,7 @@ class LocalResponseNorm final : public Op {
   std::string describe(Specs x) const override;
   Spec infer(Specs x) const override;
   Needs backward_needs(Specs) const override { return {.x = 1}; }
-  ScratchSize scratch(Specs x, Direction direction) const override;
+  ScratchSize scratch(Specs x, Phase phase) const override;
   bool forward_in_place(Specs) const override { return true; }
   bool backward_in_place(Specs) const override { return true; }
   void forward(const ForwardArgs& args) const override;

@@ -10,13 +10,15 @@
 #include <string>
 #include <string_view>
 
+#include "core/allocator.h"
 #include "core/random.h"
 #include "core/tensor.h"
 #include "cpu/activation.h"
 
 namespace fastcnn {
 
-enum class Direction { forward, backward };
+// What a plan runs an op for: forward at inference, forward in training, backward.
+enum class Phase { inference, forward, backward };
 
 using Specs = std::span<const Spec>;
 
@@ -39,6 +41,8 @@ class Scratch {
   Scratch() = default;
   Scratch(std::byte* shared, std::byte* per_thread, std::size_t stride)
       : shared_(shared), per_thread_(per_thread), stride_(stride) {}
+  // What follows the first `bytes` of the shared part, rounded up to its alignment.
+  Scratch after(std::size_t bytes) const { return {shared_ + align_up(bytes), per_thread_, stride_}; }
   template <class T>
   T* shared() const {
     return reinterpret_cast<T*>(shared_);
@@ -67,6 +71,9 @@ struct ForwardArgs {
   void* saved = nullptr;  // Needs::saved_bytes, or null at inference
   Scratch scratch;
   const RunContext* run = nullptr;
+  // At inference, what prepare() made of the parameters as they are now; null when nobody called it.
+  const std::byte* prepared = nullptr;
+  std::span<const View> state{};  // in training, the inputs that updates() names; no data for the others
 };
 
 struct BackwardArgs {
@@ -92,9 +99,17 @@ class Op {
   // knows the layer's name puts it in front.
   virtual Spec infer(Specs x) const = 0;
 
+  // Whether forward in training changes this input, a parameter without gradient (running statistics).
+  virtual bool updates(int /*input*/) const { return false; }
+
+  // Bytes of what forward can use at inference instead of its parameters, such as packed weights; it is made
+  // once for each state of the parameters. `x` of prepare has data for parameters only.
+  virtual std::size_t prepared_bytes(Specs) const { return 0; }
+  virtual void prepare(std::span<const ConstView> /*x*/, std::byte* /*prepared*/) const {}
+
   virtual bool differentiable(int input) const { return input >= 0; }
   virtual Needs backward_needs(Specs x) const = 0;
-  virtual ScratchSize scratch(Specs, Direction) const { return {}; }
+  virtual ScratchSize scratch(Specs, Phase) const { return {}; }
 
   // For inputs of these specs: y may take the memory of x[0]; dx[0] may take the memory of dy.
   virtual bool forward_in_place(Specs) const { return false; }

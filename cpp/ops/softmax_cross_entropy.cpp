@@ -29,8 +29,8 @@ Spec SoftmaxCrossEntropy::infer(Specs x) const {
 Needs SoftmaxCrossEntropy::backward_needs(Specs x) const { return {.x = 0b10, .saved_bytes = x[0].bytes()}; }
 
 // One loss per row, before they are added up.
-ScratchSize SoftmaxCrossEntropy::scratch(Specs x, Direction direction) const {
-  if (direction == Direction::backward || reduction_ == Reduction::none) return {};
+ScratchSize SoftmaxCrossEntropy::scratch(Specs x, Phase phase) const {
+  if (phase == Phase::backward || reduction_ == Reduction::none) return {};
   return {.shared = static_cast<std::size_t>(x[0].shape[0]) * size_of(x[0].dtype)};
 }
 

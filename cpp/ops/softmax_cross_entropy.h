@@ -19,7 +19,7 @@ class SoftmaxCrossEntropy final : public Op {
   Spec infer(Specs x) const override;
   bool differentiable(int input) const override { return input == 0; }
   Needs backward_needs(Specs x) const override;
-  ScratchSize scratch(Specs x, Direction direction) const override;
+  ScratchSize scratch(Specs x, Phase phase) const override;
   // Throws ValueError naming a target outside of [0, c).
   void forward(const ForwardArgs& args) const override;
   void backward(const BackwardArgs& args) const override;

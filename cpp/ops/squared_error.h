@@ -16,7 +16,7 @@ class SquaredError final : public Op {
   std::string describe(Specs x) const override;
   Spec infer(Specs x) const override;
   Needs backward_needs(Specs) const override { return {.x = 0b11}; }
-  ScratchSize scratch(Specs x, Direction direction) const override;
+  ScratchSize scratch(Specs x, Phase phase) const override;
   void forward(const ForwardArgs& args) const override;
   void backward(const BackwardArgs& args) const override;
 

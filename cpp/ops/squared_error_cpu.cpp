@@ -30,8 +30,8 @@ double sum_of_squares(const T* x, const T* target, std::int64_t n, T* partial) {
 
 }  // namespace
 
-ScratchSize SquaredError::scratch(Specs x, Direction direction) const {
-  if (direction == Direction::backward || reduction_ == Reduction::none) return {};
+ScratchSize SquaredError::scratch(Specs x, Phase phase) const {
+  if (phase == Phase::backward || reduction_ == Reduction::none) return {};
   return {.shared = static_cast<std::size_t>(chunks_of(x[0])) * size_of(x[0].dtype)};
 }
 

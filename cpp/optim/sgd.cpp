@@ -60,8 +60,9 @@ void sgd_step(std::span<SgdSlot> slots, std::span<const SgdSettings> groups) {
   std::int64_t tasks = 0;
   std::int64_t bytes = 0;
   for (SgdSlot& slot : slots) {
-    const Parameter& parameter = *slot.parameter;
+    Parameter& parameter = *slot.parameter;
     if (!parameter.has_grad) continue;
+    ++parameter.version;
     const SgdSettings& settings = groups[static_cast<std::size_t>(slot.group)];
     if (settings.momentum != 0 && !slot.velocity) slot.velocity = Tensor(parameter.value.spec());
     pending.push_back({&slot, &settings, tasks});

@@ -74,7 +74,7 @@ class SineOp final : public Op {
   std::string describe(Specs) const override { return "Sine"; }
   Spec infer(Specs x) const override { return x[0]; }
   Needs backward_needs(Specs x) const override { return {.saved_bytes = x[0].bytes()}; }
-  ScratchSize scratch(Specs x, Direction) const override { return {.shared = x[0].bytes(), .per_thread = 40}; }
+  ScratchSize scratch(Specs x, Phase) const override { return {.shared = x[0].bytes(), .per_thread = 40}; }
   void forward(const ForwardArgs& args) const override {
     spoil(args.scratch.shared<char>(), args.y.spec.bytes());
     parallel_for(8, 1 << 20, [&](std::int64_t, int worker) { spoil(args.scratch.of_worker<char>(worker), 40); });

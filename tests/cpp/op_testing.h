@@ -101,7 +101,7 @@ class OpRunner {
 
   const Tensor& forward() {
     const FencedMemory y(y_spec_.bytes());
-    const Working working(op_->scratch(specs_, Direction::forward));
+    const Working working(op_->scratch(specs_, Phase::forward));
     std::vector<ConstView> x;
     for (const Tensor& tensor : x_) x.push_back(tensor ? ConstView(tensor.view()) : ConstView{});
     op_->forward({.x = x,
@@ -121,7 +121,7 @@ class OpRunner {
   std::vector<Tensor> backward(const Tensor& dy, const std::vector<bool>& wanted = {}) {
     const FencedMemory dy_copy(y_spec_.bytes());
     std::memcpy(dy_copy.data(), dy.data(), y_spec_.bytes());
-    const Working working(op_->scratch(specs_, Direction::backward));
+    const Working working(op_->scratch(specs_, Phase::backward));
     std::vector<ConstView> x;
     std::vector<FencedMemory> memory;
     std::vector<View> dx;

@@ -92,7 +92,10 @@ void multiply(const GemmBlock<typename V::T>& g) {
                                         packed ? vectors * V::size : g.ldb, g.alpha, g.beta, c + whole, g.ldc,
                                         g.n - whole);
     }
-    if (g.finish) bias_activation<V>(c, rows, g.n, g.ldc, g.bias, g.activation);
+    if (g.finish) {
+      const T* residual = g.residual != nullptr ? g.residual + row * g.ldc : nullptr;
+      bias_activation<V>(c, rows, g.n, g.ldc, g.bias, residual, g.activation);
+    }
   }
 }
 

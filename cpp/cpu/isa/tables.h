@@ -1,23 +1,23 @@
-// The tables that the spines define; which of them exist in a build is CMake's FASTCNN_ISAS.
+// What cpu/families/ defines for each ISA; which of them exist in a build is CMake's FASTCNN_ISAS.
 #pragma once
 
 #include "cpu/kernels.h"
 
 namespace fastcnn {
 namespace baseline {
-extern const Kernels<float> kernels_float32;
-extern const Kernels<double> kernels_float64;
-}  // namespace baseline
+template <class T>
+void fill(Kernels<T>& table);
+}
 namespace avx2 {
-extern const Kernels<float> kernels_float32;
-extern const Kernels<double> kernels_float64;
-}  // namespace avx2
+template <class T>
+void fill(Kernels<T>& table);
+}
 namespace avx512 {
-extern const Kernels<float> kernels_float32;
-extern const Kernels<double> kernels_float64;
-}  // namespace avx512
+template <class T>
+void fill(Kernels<T>& table);
+}
 namespace neon {
-extern const Kernels<float> kernels_float32;
-extern const Kernels<double> kernels_float64;
-}  // namespace neon
+template <class T>
+void fill(Kernels<T>& table);
+}
 }  // namespace fastcnn

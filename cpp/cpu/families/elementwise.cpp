@@ -1,0 +1,27 @@
+#include "cpu/families/families.h"
+
+#include "cpu/generic/column_sums.h"
+#include "cpu/generic/elementwise.h"
+#include "cpu/generic/epilogue.h"
+#include "cpu/generic/sgd.h"
+
+namespace fastcnn::FASTCNN_ISA_NAMESPACE {
+
+template <class T>
+void add_elementwise(Kernels<T>& table) {
+  using V = Vec<T>;
+  static_cast<ElementwiseKernels<T>&>(table) = {
+      .activation = generic::activation<V>,
+      .activation_gradient = generic::activation_gradient<V>,
+      .add = generic::add<V>,
+      .bias_activation = generic::bias_activation<V>,
+      .column_sums = generic::column_sums<V>,
+      .squared_distance = generic::squared_distance<V>,
+      .sgd = generic::sgd<V>,
+  };
+}
+
+template void add_elementwise(Kernels<float>& table);
+template void add_elementwise(Kernels<double>& table);
+
+}  // namespace fastcnn::FASTCNN_ISA_NAMESPACE

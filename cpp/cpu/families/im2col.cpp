@@ -1,0 +1,19 @@
+#include "cpu/families/families.h"
+
+#include "cpu/generic/im2col.h"
+
+namespace fastcnn::FASTCNN_ISA_NAMESPACE {
+
+template <class T>
+void add_im2col(Kernels<T>& table) {
+  using V = Vec<T>;
+  static_cast<Im2colKernels<T>&>(table) = {
+      .im2col = generic::im2col<V>,
+      .col2im_add = generic::col2im_add<V>,
+  };
+}
+
+template void add_im2col(Kernels<float>& table);
+template void add_im2col(Kernels<double>& table);
+
+}  // namespace fastcnn::FASTCNN_ISA_NAMESPACE

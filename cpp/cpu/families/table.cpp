@@ -1,0 +1,19 @@
+// The table of one ISA, out of all families.
+#include "cpu/families/families.h"
+
+namespace fastcnn::FASTCNN_ISA_NAMESPACE {
+
+template <class T>
+void fill(Kernels<T>& table) {
+  add_elementwise(table);
+  add_gemm(table);
+  add_im2col(table);
+  add_normalization(table);
+  add_pooling(table);
+  add_softmax(table);
+}
+
+template void fill(Kernels<float>& table);
+template void fill(Kernels<double>& table);
+
+}  // namespace fastcnn::FASTCNN_ISA_NAMESPACE
