@@ -20,7 +20,8 @@ struct Vec {
 
   static Vec load(const T* p) { return {*reinterpret_cast<const Unaligned*>(p)}; }
   void store(T* p) const { *reinterpret_cast<Unaligned*>(p) = raw; }
-  static Vec broadcast(T x) { return {Raw{} + x}; }
+  // Minus 0 is the identity, which the compiler drops; plus 0 is not (it changes -0) and would stay.
+  static Vec broadcast(T x) { return {x - Raw{}}; }
   // The first `count` <= size elements; the rest are 0. Masked where the ISA's tag knows how.
   static Vec load_partial(const T* p, int64_t count) {
     if constexpr (requires { Tag::load_partial(p, count); }) {
