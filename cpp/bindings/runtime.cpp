@@ -3,6 +3,7 @@
 #include "core/thread_pool.h"
 #include "cpu/gemm.h"
 #include "cpu/isa.h"
+#include "ops/conv2d_algorithm.h"
 
 namespace fastcnn::bindings {
 namespace {
@@ -41,6 +42,9 @@ void bind_runtime(py::module_& module) {
 
   module.def("active_isa", [] { return std::string(name_of(active_isa())); });
   module.def("available_isas", [] { return names_of(available_isas()); });
+
+  module.def("conv_algorithms", &allowed_conv2d_algorithms);
+  module.def("set_conv_algorithms", &set_conv2d_algorithms, py::arg("names"));
 
   module.def("gemm_provider", [] { return std::string(name_of(gemm_provider())); });
   module.def("available_gemm_providers", [] { return names_of(available_gemm_providers()); });

@@ -16,7 +16,7 @@ std::string channels(std::int64_t count) {
 
 }  // namespace
 
-Conv2d::Conv2d(Options options) : options_(std::move(options)) {
+Conv2d::Conv2d(Options options) : options_(std::move(options)), selection_(options_.algorithm) {
   if (options_.groups < 1)
     throw ValueError("groups is " + std::to_string(options_.groups) + ", expected at least 1");
   if (!options_.activation.gradient_from_output()) {
@@ -92,7 +92,7 @@ Spec Conv2d::infer(Specs x) const {
     }
   }
   dispatch_floating(x[0].dtype, [&]<class T>() {
-    for (const Conv2dPass pass : conv2d_passes) choose_conv2d_algorithm<T>(options_.algorithm, p, pass);
+    for (const Conv2dPass pass : conv2d_passes) choose_conv2d_algorithm<T>(selection_, p, pass);
   });
   return {{p.n, p.c_out, p.h_out, p.w_out}, x[0].dtype};
 }
@@ -112,7 +112,7 @@ std::string Conv2d::algorithm(Specs x) const {
   dispatch_floating(x[0].dtype, [&]<class T>() {
     for (const Conv2dPass pass : conv2d_passes) {
       std::string why;
-      std::string choice(choose_conv2d_algorithm<T>(options_.algorithm, p, pass, &why).name());
+      std::string choice(choose_conv2d_algorithm<T>(selection_, p, pass, &why).name());
       choices.push_back(why.empty() ? choice : choice + " (" + why + ")");
     }
   });

@@ -26,7 +26,8 @@ class Conv2d final : public Op {
     Activation activation;
   };
 
-  // Throws ValueError for groups below 1 and for an activation whose gradient can't be had from y.
+  // Throws ValueError for groups below 1, for an activation whose gradient can't be had from y, and for an
+  // unknown algorithm.
   explicit Conv2d(Options options);
   // stride (1), pad (0), dilation (1): a number or a pair; groups (1); algorithm ("auto");
   // activation ("identity") with a and b.
@@ -56,6 +57,7 @@ class Conv2d final : public Op {
   void check(const Spec& x, const Spec& w) const;
 
   Options options_;
+  Conv2dSelection selection_;
 };
 
 }  // namespace fastcnn

@@ -1,6 +1,11 @@
 #include "ops/conv2d_algorithm.h"
 
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+
 #include "core/error.h"
+#include "ops/conv2d_rules.h"
 
 namespace fastcnn {
 
@@ -23,32 +28,100 @@ std::span<const Conv2dAlgorithm<T>* const> conv2d_algorithms() {
   return list;
 }
 
-template <class T>
-const Conv2dAlgorithm<T>& choose_conv2d_algorithm(std::string_view name, const Conv2dProblem& p,
-                                                  Conv2dPass pass, std::string* why) {
-  for (const Conv2dAlgorithm<T>* algorithm : conv2d_algorithms<T>()) {
-    if (name != "auto" && name != algorithm->name()) continue;
-    const std::string_view refusal = algorithm->refusal(p, pass);
-    if (refusal.empty()) return *algorithm;
-    if (name != "auto") {
-      throw ValueError("algorithm " + std::string(name) + " doesn't do " + std::string(name_of(pass)) + ": " +
-                       std::string(refusal));
-    }
-    if (why != nullptr) {
-      why->append(why->empty() ? "" : "; ").append(algorithm->name()).append(": ").append(refusal);
-    }
+namespace {
+
+constexpr std::uint32_t every = ~0U;
+
+std::string all_names() {
+  std::string names;
+  for (const Conv2dAlgorithm<float>* algorithm : conv2d_algorithms<float>()) {
+    names.append(names.empty() ? "" : ", ").append(algorithm->name());
   }
-  std::string names = "auto";
-  for (const Conv2dAlgorithm<T>* algorithm : conv2d_algorithms<T>())
-    names.append(", ").append(algorithm->name());
-  throw ValueError("unknown algorithm \"" + std::string(name) + "\", expected one of " + names);
+  return names;
+}
+
+// Those of that name, and of its family: "winograd" is winograd_4x3, too.
+std::uint32_t find(std::string_view wanted, std::string_view who) {
+  std::uint32_t found = 0;
+  std::uint32_t bit = 1;
+  for (const Conv2dAlgorithm<float>* algorithm : conv2d_algorithms<float>()) {
+    const std::string_view name = algorithm->name();
+    if (name == wanted || (name.starts_with(wanted) && name[wanted.size()] == '_')) found |= bit;
+    bit <<= 1;
+  }
+  if (found == 0 || wanted.empty()) {
+    throw ValueError(std::string(who) + ": unknown convolution algorithm \"" + std::string(wanted) +
+                     "\", expected auto or some of " + all_names());
+  }
+  return found;
+}
+
+std::uint32_t parse(std::string_view names, std::string_view who) {
+  if (names.empty() || names == "auto") return every;
+  std::uint32_t only = 0;
+  std::uint32_t without = 0;
+  while (!names.empty()) {
+    const std::size_t comma = std::min(names.find(','), names.size());
+    std::string_view name = names.substr(0, comma);
+    names.remove_prefix(std::min(comma + 1, names.size()));
+    while (name.starts_with(' ')) name.remove_prefix(1);
+    while (name.ends_with(' ')) name.remove_suffix(1);
+    const bool forbids = name.starts_with('-');
+    if (forbids) name.remove_prefix(1);
+    (forbids ? without : only) |= find(name, who);
+  }
+  return (only != 0 ? only : every) & ~without;
+}
+
+std::atomic<std::uint32_t>& allowed() {
+  static std::atomic<std::uint32_t> mask = [] {
+    const char* wanted = std::getenv("FASTCNN_CONV");
+    return wanted == nullptr ? every : parse(wanted, "FASTCNN_CONV=" + std::string(wanted));
+  }();
+  return mask;
+}
+
+}  // namespace
+
+Conv2dSelection::Conv2dSelection(std::string_view name)
+    : allowed_(name == "auto" ? allowed().load(std::memory_order_relaxed) : find(name, "conv2d")),
+      is_auto_(name == "auto") {}
+
+void set_conv2d_algorithms(std::string_view names) { allowed() = parse(names, "set_conv_algorithms"); }
+
+std::string allowed_conv2d_algorithms() {
+  const Conv2dSelection selection;
+  std::string names;
+  std::size_t index = 0;
+  for (const Conv2dAlgorithm<float>* algorithm : conv2d_algorithms<float>()) {
+    if (selection.allows(index++)) names.append(names.empty() ? "" : ",").append(algorithm->name());
+  }
+  return names;
+}
+
+template <class T>
+const Conv2dAlgorithm<T>& choose_conv2d_algorithm(const Conv2dSelection& selection, const Conv2dProblem& p,
+                                                  Conv2dPass pass, std::string* why) {
+  const Conv2dAlgorithm<T>* refused = nullptr;
+  std::size_t index = 0;
+  for (const Conv2dAlgorithm<T>* algorithm : conv2d_algorithms<T>()) {
+    if (!selection.allows(index++)) continue;
+    std::string_view reason = algorithm->refusal(p, pass);
+    if (reason.empty() && selection.is_auto()) reason = rule_against(algorithm->name(), p, pass);
+    if (reason.empty()) return *algorithm;
+    if (why != nullptr) why->append(why->empty() ? "" : "; ").append(algorithm->name()).append(": ").append(reason);
+    refused = algorithm;
+  }
+  if (selection.is_auto()) return conv2d_im2col<T>();
+  throw ValueError("algorithm " + std::string(refused->name()) + " doesn't do " + std::string(name_of(pass)) +
+                   ": " + std::string(refused->refusal(p, pass)));
 }
 
 template std::span<const Conv2dAlgorithm<float>* const> conv2d_algorithms();
 template std::span<const Conv2dAlgorithm<double>* const> conv2d_algorithms();
-template const Conv2dAlgorithm<float>& choose_conv2d_algorithm(std::string_view, const Conv2dProblem&,
+template const Conv2dAlgorithm<float>& choose_conv2d_algorithm(const Conv2dSelection&, const Conv2dProblem&,
                                                                Conv2dPass, std::string*);
-template const Conv2dAlgorithm<double>& choose_conv2d_algorithm(std::string_view, const Conv2dProblem&,
+template const Conv2dAlgorithm<double>& choose_conv2d_algorithm(const Conv2dSelection&, const Conv2dProblem&,
                                                                 Conv2dPass, std::string*);
 
 }  // namespace fastcnn

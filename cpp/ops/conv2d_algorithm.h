@@ -1,5 +1,5 @@
-// The ways to compute a convolution, in the order in which they are tried. One file each:
-// conv2d_<name>_cpu.cpp; the list is in conv2d_algorithm.cpp.
+// The ways to compute a convolution, in the order in which they are asked. One file each:
+// conv2d_<name>_cpu.cpp; the list is in conv2d_algorithm.cpp, when to pass one over in conv2d_rules.cpp.
 #pragma once
 
 #include <cstdint>
@@ -64,11 +64,34 @@ class Conv2dAlgorithm {
 template <class T>
 std::span<const Conv2dAlgorithm<T>* const> conv2d_algorithms();
 
-// The first of the list that takes the pass ("auto") or the one of that name. Throws ValueError for an
-// unknown name and for one that refuses, with its reason. `why`, when given, gets "name: reason" of
-// those passed over, separated by "; ".
+// The algorithms that one convolution may use.
+class Conv2dSelection {
+ public:
+  // "auto": those that set_conv2d_algorithms allows now. Else the one of that name, whatever the rules
+  // say. Throws ValueError for a name that no algorithm has.
+  explicit Conv2dSelection(std::string_view name = "auto");
+
+  bool is_auto() const { return is_auto_; }
+  bool allows(std::size_t index) const { return (allowed_ >> index & 1U) != 0; }  // into conv2d_algorithms
+
+ private:
+  std::uint32_t allowed_;
+  bool is_auto_;
+};
+
+// What "auto" may use from now on: "auto" for every algorithm; names, separated by commas, for these
+// alone; names with a minus in front for all but these. A name stands for all that begin with it and an
+// underscore, too. Where none of them takes a pass, im2col does. At the start FASTCNN_CONV is asked.
+// Throws ValueError for a name that no algorithm has.
+void set_conv2d_algorithms(std::string_view names);
+// Those that "auto" may use now, as set_conv2d_algorithms takes them. Throws what it throws, for FASTCNN_CONV.
+std::string allowed_conv2d_algorithms();
+
+// The first of the list that is selected, takes the pass and, in "auto", has no rule against it. Throws
+// ValueError when the one named refuses, with its reason. `why`, when given, gets "name: reason" of those
+// passed over, separated by "; ".
 template <class T>
-const Conv2dAlgorithm<T>& choose_conv2d_algorithm(std::string_view name, const Conv2dProblem& p,
+const Conv2dAlgorithm<T>& choose_conv2d_algorithm(const Conv2dSelection& selection, const Conv2dProblem& p,
                                                   Conv2dPass pass, std::string* why = nullptr);
 
 // One per conv2d_<name>_cpu.cpp.

@@ -59,7 +59,7 @@ struct Conv2d::Pass {
   Pass(const Conv2d& op, const Conv2dProblem& problem, Conv2dPass kind)
       : p(problem),
         pass(kind),
-        algorithm(choose_conv2d_algorithm<T>(op.options_.algorithm, p, pass)),
+        algorithm(choose_conv2d_algorithm<T>(op.selection_, p, pass)),
         weight_bytes(static_cast<std::size_t>(algorithm.prepared_elements(p, pass)) * sizeof(T)),
         scratch(algorithm.scratch(p, pass)) {}
 

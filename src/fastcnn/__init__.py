@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastcnn import nn, optim, random
 from fastcnn._core import ShapeError, __version__, available_gemm_providers, available_isas, set_num_threads
+from fastcnn.algorithms import conv_algorithms, set_conv_algorithms
 from fastcnn.info import info, num_threads
 from fastcnn.nn import Module, Parameter
 from fastcnn.random import manual_seed
@@ -38,6 +39,7 @@ __all__ = [
     "__version__",
     "available_gemm_providers",
     "available_isas",
+    "conv_algorithms",
     "data",
     "info",
     "load_checkpoint",
@@ -49,6 +51,7 @@ __all__ = [
     "optim",
     "random",
     "save_checkpoint",
+    "set_conv_algorithms",
     "set_num_threads",
     "train",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastcnn import _clock
+from fastcnn import _clock, _core
 from fastcnn._arrays import Array, as_array
 from fastcnn.nn.parameter import Parameter
 from fastcnn.tensor import Tensor, run
@@ -31,7 +31,7 @@ class PlanCache:
         self._modules: list[Module] = []
         self._watched: list[Module | Parameter] = []
         self._versions: list[int] = []
-        self._by_flags: dict[tuple[bool, ...], dict[Any, Compiled]] = {}
+        self._by_flags: dict[tuple[str | bool, ...], dict[Any, Compiled]] = {}
         self._current: dict[Any, Compiled] = {}
 
     def plans(self) -> dict[Any, Compiled]:
@@ -40,7 +40,10 @@ class PlanCache:
         if self._checked != now:
             if not self._watched or [item._version for item in self._watched] != self._versions:
                 self._watch()
-            flags = tuple([module.training for module in self._modules])
+            flags: tuple[str | bool, ...] = (
+                _core.conv_algorithms(),
+                *(module.training for module in self._modules),
+            )
             self._current = self._by_flags.setdefault(flags, {})
             self._checked = now
         return self._current

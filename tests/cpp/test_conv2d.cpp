@@ -208,7 +208,7 @@ TEST(Conv2d, RefusesInputsThatDontFitAndSaysWhy) {
 TEST(Conv2d, RefusesAttributesThatMakeNoSense) {
   const Spec x{{8, 64, 27, 27}};
   const Spec w{{256, 64, 5, 5}};
-  expect_refusal<ValueError>({{"algorithm", std::string("magic")}}, {x, w}, "unknown algorithm \"magic\"");
+  expect_refusal<ValueError>({{"algorithm", std::string("magic")}}, {x, w}, "unknown convolution algorithm \"magic\"");
   expect_refusal<ValueError>({{"algorithm", std::string("pointwise")}}, {x, w}, "kernel is not 1x1");
   expect_refusal<ValueError>({{"groups", std::int64_t{0}}}, {x, w}, "groups is 0");
   expect_refusal<ValueError>({{"stride", std::int64_t{0}}}, {x, w}, "stride");
