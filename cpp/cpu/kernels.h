@@ -84,6 +84,30 @@ struct ElementwiseKernels {
   void (*sgd)(const SgdUpdate<T>& settings, const T* dw, T* v, T* w, int64_t n);
 };
 
+// Rows of channels-last pixels in batch normalisation, contiguous, and by channel the coefficients of
+// z = (x - mean) scale + shift + residual.
+template <class T>
+struct BatchNormBlock {
+  int64_t rows, cols;
+  const T *mean, *scale, *shift;
+  Activation f;
+  const T* x;
+  const T* residual;  // null for none
+  T* y;               // f(z); may be x or residual
+};
+
+// The same in backward: dz = dy f'.
+template <class T>
+struct BatchNormGradientBlock {
+  int64_t rows, cols;
+  const T *mean, *scale, *shift;
+  Activation f;
+  const T* x;
+  const T* y;  // for f'; where it is null, y is made again from x, as there was no residual
+  const T* dy;
+  T* dz;  // where it is wanted, else null; may be dy
+};
+
 template <class T>
 struct NormalizationKernels {
   // Over pixels of contiguous channels. In place allowed.
@@ -91,6 +115,14 @@ struct NormalizationKernels {
   // dx = dy s^-beta - 2 alpha beta / size * x * sum of dy x s^(-beta - 1) over the channels whose windows
   // hold this one. dx may be dy.
   void (*lrn_gradient)(const Lrn& lrn, const T* x, const T* dy, T* dx, int64_t pixels, int64_t channels, T* scratch);
+
+  // Mean of each column of contiguous rows, and its sum of squared distances from that mean; rows >= 1.
+  void (*moments)(const T* x, int64_t rows, int64_t cols, T* mean, T* m2);
+  void (*batch_norm)(const BatchNormBlock<T>& block);
+  // Column sums of dz and of dz (x - mean); writes dz.
+  void (*batch_norm_sums)(const BatchNormGradientBlock<T>& block, T* sum_dz, T* sum_dz_x);
+  // dx = scale dz + slope (x - mean) + offset, the two by channel; dx may be dy. dz is not written.
+  void (*batch_norm_gradient)(const BatchNormGradientBlock<T>& block, const T* slope, const T* offset, T* dx);
 };
 
 template <class T>

@@ -123,6 +123,9 @@ class Op {
   // The same op with f applied to its output on the way out; null where it can't (there is one already).
   // Backward then takes f' from y, so in training only an f with gradient_from_output() may be fused.
   virtual std::shared_ptr<const Op> fused_with(const Activation&) const { return nullptr; }
+  // The same op with one more input, the last, of the output's shape, which is added to the output; null where
+  // it can't (there is one already, or an activation). All optional inputs before it must have their places.
+  virtual std::shared_ptr<const Op> fused_with_add() const { return nullptr; }
   // The function, when the op is nothing but an activation (so that a producer may take it in); else null.
   virtual const Activation* as_activation() const { return nullptr; }
 

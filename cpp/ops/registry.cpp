@@ -8,6 +8,7 @@
 #include "ops/activation.h"
 #include "ops/add.h"
 #include "ops/avg_pool2d.h"
+#include "ops/batch_norm.h"
 #include "ops/concat.h"
 #include "ops/conv2d.h"
 #include "ops/dropout.h"
@@ -31,6 +32,7 @@ constexpr std::array entries = {
     Entry{"activation", ActivationOp::make},
     Entry{"add", Add::make},
     Entry{"avg_pool2d", AvgPool2d::make},
+    Entry{"batch_norm", BatchNorm::make},
     Entry{"concat", Concat::make},
     Entry{"conv2d", Conv2d::make},
     Entry{"dropout", Dropout::make},

@@ -1,5 +1,6 @@
 #include "cpu/families/families.h"
 
+#include "cpu/generic/batch_norm.h"
 #include "cpu/generic/lrn.h"
 
 namespace fastcnn::FASTCNN_ISA_NAMESPACE {
@@ -10,6 +11,10 @@ void add_normalization(Kernels<T>& table) {
   static_cast<NormalizationKernels<T>&>(table) = {
       .lrn = generic::lrn<V>,
       .lrn_gradient = generic::lrn_gradient<V>,
+      .moments = generic::moments<V>,
+      .batch_norm = generic::batch_norm<V>,
+      .batch_norm_sums = generic::batch_norm_sums<V>,
+      .batch_norm_gradient = generic::batch_norm_gradient<V>,
   };
 }
 
