@@ -1,0 +1,1 @@
+"""fastcnn beside PyTorch, ONNX Runtime and OpenVINO. The command is ../versus.py."""

@@ -1,0 +1,58 @@
+"""fastcnn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fastcnn
+from fastcnn import models, nn, optim
+from versus.cases import SGD, Case
+from versus.peers import WEIGHTS, Prepared, losses_without_dropout, threads
+
+fastcnn.set_num_threads(threads())
+
+
+def versions() -> dict[str, Any]:
+    return fastcnn.info()
+
+
+def write_weights(network: str, folder: Path) -> None:
+    """Initial weights for all engines. What batch normalisation starts as 0 and 1 becomes random, so that a
+    mean or a variance left out shows."""
+    fastcnn.manual_seed(0)
+    entry = models.find(network)
+    weights = entry.build(entry.num_classes).state_dict()
+    random = np.random.default_rng(0)
+    for name in weights:
+        layer, _, kind = name.rpartition(".")
+        if f"{layer}.running_mean" not in weights or kind == "num_batches_tracked":
+            continue
+        positive = kind in ("weight", "running_var")
+        shape = weights[name].shape
+        values = random.uniform(0.5, 1.5, shape) if positive else random.normal(0, 0.1, shape)
+        weights[name] = values.astype(np.float32)
+    np.savez(folder / WEIGHTS, **weights)
+
+
+def prepare(case: Case, variant: str, folder: Path) -> Prepared:
+    del variant  # there is one
+    entry = models.find(case.network)
+    model = entry.build(entry.num_classes)
+    with np.load(folder / WEIGHTS) as weights:
+        model.load_state_dict(dict(weights))
+    x, y = case.inputs()
+    if not case.training:
+        model.eval()
+        return Prepared(check=lambda: model(x).numpy(), step=lambda: model(x).numpy())
+    trainer = fastcnn.Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), **SGD))
+
+    def step() -> float:
+        return trainer.step(x, y).loss
+
+    def check() -> np.ndarray:
+        return losses_without_dropout(step, model.modules(), nn.Dropout)
+
+    return Prepared(check, step)
