@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastcnn import _core
+from fastcnn.algorithms import conv_algorithms
 
 
 def num_threads() -> int:
@@ -13,7 +14,7 @@ def num_threads() -> int:
 
 
 def info() -> dict[str, Any]:
-    """Version, compiler, instruction set, GEMM provider, threads and why, CUDA: as JSON has it."""
+    """Version, compiler, instruction set, GEMM provider, convolution algorithms, threads and why, CUDA: as JSON has it."""
     threads, reason = _core.num_threads()
     provider = _core.gemm_provider()
     return {
@@ -25,6 +26,7 @@ def info() -> dict[str, Any]:
         "gemm": provider,
         "gemm_details": _core.gemm_provider_details(provider),
         "available_gemms": _core.available_gemm_providers(),
+        "conv_algorithms": conv_algorithms(),
         "threads": threads,
         "threads_reason": reason,
         "cuda": False,

@@ -271,5 +271,117 @@ TEST(Executor, inference_gives_the_outputs_of_training) {
   }
 }
 
+// y = x * w, or x * prepared, which is 100 w; counts what it prepares.
+class PreparingOp final : public Op {
+ public:
+  std::string_view kind() const override { return "preparing"; }
+  std::string describe(Specs) const override { return "Preparing"; }
+  Spec infer(Specs x) const override { return x[0]; }
+  Needs backward_needs(Specs) const override { return {.x = 3}; }
+  std::size_t prepared_bytes(Specs x) const override { return x[1].bytes(); }
+  void prepare(std::span<const ConstView> x, std::byte* prepared) const override {
+    EXPECT_EQ(x[0].data, nullptr);
+    for (std::int64_t i = 0; i < x[1].spec.shape.numel(); ++i) {
+      reinterpret_cast<double*>(prepared)[i] = 100 * x[1].as<double>()[i];
+    }
+    ++preparations;
+  }
+  void forward(const ForwardArgs& args) const override {
+    const double* w = args.prepared != nullptr ? reinterpret_cast<const double*>(args.prepared) : args.x[1].as<double>();
+    for (std::int64_t i = 0; i < args.y.spec.shape.numel(); ++i) args.y.as<double>()[i] = args.x[0].as<double>()[i] * w[i];
+  }
+  void backward(const BackwardArgs&) const override {}
+
+  mutable int preparations = 0;
+};
+
+struct Preparing {
+  Preparing() {
+    *static_cast<double*>(w->value.data()) = 2;
+    const ValueId x = graph.input(one, "x");
+    graph.output(graph.add(op, {x, graph.parameter(w, "w")}, "layer"), false);
+  }
+  double run(Executor& executor) {
+    *executor.input(0).as<double>() = 3;
+    executor.forward({});
+    return *executor.output(0).as<double>();
+  }
+
+  Spec one{{1}, DType::float64};
+  ParameterPtr w = std::make_shared<Parameter>(one);
+  std::shared_ptr<PreparingOp> op = std::make_shared<PreparingOp>();
+  Graph graph;
+};
+
+TEST(Executor, prepares_parameters_once_for_each_state_of_them) {
+  Preparing model;
+  Executor executor(std::make_shared<const Plan>(model.graph, Mode::inference));
+  EXPECT_EQ(model.run(executor), 600);
+  EXPECT_EQ(model.run(executor), 600);
+  EXPECT_EQ(model.op->preparations, 1);
+  *static_cast<double*>(model.w->value.data()) = 4;
+  ++model.w->version;
+  EXPECT_EQ(model.run(executor), 1200);
+  EXPECT_EQ(model.op->preparations, 2);
+}
+
+TEST(Executor, prepares_parameters_at_each_run_while_someone_may_write_them) {
+  Preparing model;
+  Executor executor(std::make_shared<const Plan>(model.graph, Mode::inference));
+  model.run(executor);
+  ++model.w->writers;
+  EXPECT_EQ(model.run(executor), 600);
+  *static_cast<double*>(model.w->value.data()) = 4;
+  EXPECT_EQ(model.run(executor), 1200);
+  --model.w->writers;
+  EXPECT_EQ(model.run(executor), 1200);
+  const int preparations = model.op->preparations;
+  EXPECT_EQ(model.run(executor), 1200);
+  EXPECT_EQ(model.op->preparations, preparations);
+}
+
+TEST(Executor, prepares_nothing_in_training) {
+  Preparing model;
+  Executor executor(std::make_shared<const Plan>(model.graph, Mode::training));
+  EXPECT_EQ(model.run(executor), 6);
+  EXPECT_EQ(model.op->preparations, 0);
+}
+
+// y = x; adds the first of x to a running sum.
+class CountingOp final : public Op {
+ public:
+  std::string_view kind() const override { return "counting"; }
+  std::string describe(Specs) const override { return "Counting"; }
+  Spec infer(Specs x) const override { return x[0]; }
+  bool differentiable(int input) const override { return input == 0; }
+  bool updates(int input) const override { return input == 1; }
+  Needs backward_needs(Specs) const override { return {}; }
+  void forward(const ForwardArgs& args) const override {
+    std::memcpy(args.y.data, args.x[0].data, args.y.spec.bytes());
+    if (!args.run->training) return;
+    EXPECT_FALSE(args.state[0]);
+    *args.state[1].as<double>() += *args.x[0].as<double>();
+  }
+  void backward(const BackwardArgs& args) const override {
+    std::memcpy(args.dx[0].data, args.dy.data, args.dy.spec.bytes());
+  }
+};
+
+TEST(Executor, lets_an_op_update_its_state_in_training_alone) {
+  const Spec one{{1}, DType::float64};
+  const auto sum = std::make_shared<Parameter>(one);
+  sum->requires_grad = false;
+  Graph graph;
+  const ValueId x = graph.input(one, "x");
+  graph.output(graph.add(std::make_shared<CountingOp>(), {x, graph.parameter(sum, "sum")}, "layer"), false);
+  for (const Mode mode : {Mode::training, Mode::inference}) {
+    Executor executor(std::make_shared<const Plan>(graph, mode));
+    *executor.input(0).as<double>() = 5;
+    executor.forward({});
+    EXPECT_EQ(*static_cast<double*>(sum->value.data()), 5);
+    EXPECT_EQ(sum->version, 1u);
+  }
+}
+
 }  // namespace
 }  // namespace fastcnn::testing

@@ -68,8 +68,8 @@ def _run(argv: list[str]) -> int:
 
 
 def _check_environment() -> None:
-    """The core reads FASTCNN_ISA, FASTCNN_GEMM and FASTCNN_NUM_THREADS when it first needs them; a command
-    reads them before it begins."""
+    """The core reads FASTCNN_ISA, FASTCNN_GEMM, FASTCNN_CONV and FASTCNN_NUM_THREADS when it first needs
+    them; a command reads them before it begins."""
     try:
         info_of_build()
     except (ValueError, RuntimeError) as error:

@@ -27,5 +27,6 @@ def run(arguments: argparse.Namespace) -> None:
         f"GEMM      {info['gemm']}: {info['gemm_details']} (available: {', '.join(info['available_gemms'])})"
     )
     print(f"BLAS      {info['blas']}")
+    print(f"conv      {', '.join(info['conv_algorithms'])}")
     print(f"threads   {info['threads']}: {info['threads_reason']}")
     print(f"CUDA      {'yes' if info['cuda'] else 'no'}")
