@@ -14,7 +14,10 @@ def num_threads() -> int:
 
 
 def info() -> dict[str, Any]:
-    """Version, compiler, instruction set, GEMM provider, convolution algorithms, threads and why, CUDA: as JSON has it."""
+    """Version, compiler, instruction set, GEMM provider, convolution algorithms, threads and why, CUDA.
+
+    All of it as JSON has it.
+    """
     threads, reason = _core.num_threads()
     provider = _core.gemm_provider()
     return {
