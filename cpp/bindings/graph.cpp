@@ -35,12 +35,36 @@ py::list describe_nodes(const Graph& graph) {
   return nodes;
 }
 
-py::list step_names(const Plan& plan) {
-  py::list names;
-  for (const auto* steps : {&plan.forward_steps(), &plan.backward_steps()}) {
-    for (const Step& step : *steps) names.append(plan.step_name(step));
+py::list output_specs(const Plan& plan) {
+  py::list list;
+  for (const Place& place : plan.outputs()) {
+    list.append(py::make_tuple(to_tuple(place.spec.shape), name_of(place.spec.dtype)));
   }
-  return names;
+  return list;
+}
+
+std::size_t output_bytes(const Plan& plan) {
+  std::size_t bytes = 0;
+  for (const Place& place : plan.outputs()) bytes += place.spec.bytes();
+  return bytes;
+}
+
+py::list describe_steps(const Plan& plan) {
+  py::list list;
+  for (const auto* steps : {&plan.forward_steps(), &plan.backward_steps()}) {
+    for (const Step& step : *steps) {
+      const StepCost cost = plan.cost(step);
+      py::dict entry;
+      entry["name"] = plan.step_name(step);
+      entry["node"] = step.node;
+      entry["phase"] = steps == &plan.forward_steps() ? "forward" : "backward";
+      entry["dtype"] = name_of((step.kind == Step::Kind::backward ? step.dy : step.y).spec.dtype);
+      entry["operations"] = cost.operations;
+      entry["bytes"] = cost.bytes;
+      list.append(entry);
+    }
+  }
+  return list;
 }
 
 // The outputs of a run, made before it so that it runs without the GIL.
@@ -163,7 +187,11 @@ void bind_graph(py::module_& module) {
       .def_property_readonly("arena_bytes", &Plan::arena_bytes)
       .def("explain", &Plan::explain)
       .def("nodes", [](const Plan& plan) { return describe_nodes(plan.graph()); })
-      .def("step_names", step_names);
+      .def_property_readonly("scratch_per_thread", [](const Plan& plan) { return plan.scratch().per_thread; })
+      .def_property_readonly("prepared_bytes", &Plan::prepared_bytes)
+      .def_property_readonly("output_bytes", output_bytes)
+      .def_property_readonly("outputs", output_specs)
+      .def("steps", describe_steps);
 
   py::class_<Executor>(module, "Executor")
       .def(py::init([](const std::shared_ptr<Plan>& plan) {

@@ -3,6 +3,7 @@
 #include "core/thread_pool.h"
 #include "cpu/gemm.h"
 #include "cpu/isa.h"
+#include "cpu/measure.h"
 #include "ops/conv2d_algorithm.h"
 
 namespace fastcnn::bindings {
@@ -53,6 +54,12 @@ void bind_runtime(py::module_& module) {
   module.def(
       "gemm_provider_details", [](std::string_view name) { return gemm_provider_details(to_provider(name)); },
       py::arg("name"));
+
+  module.def("measure_flops", &measure_flops, py::arg("threads"), py::call_guard<py::gil_scoped_release>());
+  module.def("measure_read_bandwidth", &measure_read_bandwidth, py::arg("threads"),
+             py::call_guard<py::gil_scoped_release>());
+  module.def("measure_add_bandwidth", &measure_add_bandwidth, py::arg("threads"),
+             py::call_guard<py::gil_scoped_release>());
 }
 
 }  // namespace fastcnn::bindings

@@ -1,11 +1,19 @@
 #include "graph/plan.h"
 
+#include "core/allocator.h"
 #include "graph/plan_builder.h"
 
 namespace fastcnn {
 
 Plan::Plan(const Graph& graph, Mode mode)
     : mode_(mode), graph_(run_passes(graph, mode)), layout_(PlanBuilder(graph_, mode).build()) {}
+
+std::size_t Plan::prepared_bytes() const {
+  std::size_t bytes = 0;
+  if (mode_ == Mode::training) return bytes;
+  for (const Node& node : graph_.nodes()) bytes += align_up(node.op->prepared_bytes(graph_.input_specs(node)));
+  return bytes;
+}
 
 std::string Plan::step_name(const Step& step) const {
   const auto owner = [&](const Place& place) {

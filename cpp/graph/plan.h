@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,12 @@ struct Step {
   ArenaRange scratch{};  // shared scratch, of this step alone
 };
 
+// What a step has to compute and to move at the least.
+struct StepCost {
+  std::int64_t operations = 0;  // of the sums of products, two per multiply-add; what is elementwise counts by its bytes
+  std::int64_t bytes = 0;       // of the operands, each read or written once; scratch not counted
+};
+
 // Steps and places, as Plan shows them.
 struct PlanLayout {
   std::vector<Step> forward;
@@ -76,9 +83,12 @@ class Plan {
 
   std::size_t arena_bytes() const { return layout_.arena_bytes; }
   ScratchSize scratch() const { return layout_.scratch; }  // the largest of any step; the shared part lies in the arena
+  // What Op::prepare makes of parameters, all steps together; 0 in training.
+  std::size_t prepared_bytes() const;
 
   // The name of a step as tables show it: "conv1 + relu1", "conv1 backward", "sum of gradients".
   std::string step_name(const Step& step) const;
+  StepCost cost(const Step& step) const;
   // One line per step: layer, op, algorithm and why, place in the arena.
   std::string explain() const;
 

@@ -56,6 +56,14 @@ class _Node(TypedDict):
     macs: int
     algorithm: str
 
+class _Step(TypedDict):
+    name: str
+    node: int  # into Plan.nodes(); -1 for a step of no node
+    phase: str
+    dtype: str
+    operations: int
+    bytes: int
+
 class Graph:
     """A model as data. Values are numbers; shapes are logical (NCHW, OIHW)."""
 
@@ -77,7 +85,17 @@ class Plan:
     def arena_bytes(self) -> int: ...
     def explain(self) -> str: ...
     def nodes(self) -> list[_Node]: ...
-    def step_names(self) -> list[str]:
+    @property
+    def scratch_per_thread(self) -> int:
+        """Bytes."""
+    @property
+    def prepared_bytes(self) -> int: ...
+    @property
+    def output_bytes(self) -> int: ...
+    @property
+    def outputs(self) -> list[tuple[tuple[int, ...], str]]:
+        """Shapes and types."""
+    def steps(self) -> list[_Step]:
         """Forward steps, then backward steps."""
 
 class Executor:
@@ -92,7 +110,7 @@ class Executor:
         """Forward, backward and update in one call."""
     def set_timing(self, on: bool) -> None: ...
     def step_seconds(self) -> list[float]:
-        """Of the last run, beside Plan.step_names; the backward part is 0 after a forward pass alone."""
+        """Of the last run, beside Plan.steps; the backward part is 0 after a forward pass alone."""
 
 class Sgd:
     """Velocities of the parameters of all groups, counted group by group."""
@@ -118,3 +136,11 @@ def gemm_provider() -> str: ...
 def available_gemm_providers() -> list[str]: ...
 def set_gemm_provider(name: str) -> None: ...
 def gemm_provider_details(name: str) -> str: ...
+def measure_flops(threads: int) -> float:
+    """The most floating-point operations per second, in float32."""
+
+def measure_read_bandwidth(threads: int) -> float:
+    """Bytes per second."""
+
+def measure_add_bandwidth(threads: int) -> float:
+    """Bytes per second, read and written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from fastcnn import _core
@@ -14,10 +15,14 @@ def num_threads() -> int:
 
 
 def info() -> dict[str, Any]:
-    """Version, compiler, instruction set, GEMM provider, convolution algorithms, threads and why, CUDA.
+    """Version, compiler, instruction set, GEMM provider, convolution algorithms, threads and why, CUDA, and
+    `ceilings`: what `fastcnn info --measure` measured here, None before.
 
     All of it as JSON has it.
     """
+    from fastcnn import ceilings
+
+    measured = ceilings.stored()
     threads, reason = _core.num_threads()
     provider = _core.gemm_provider()
     return {
@@ -33,4 +38,5 @@ def info() -> dict[str, Any]:
         "threads": threads,
         "threads_reason": reason,
         "cuda": False,
+        "ceilings": None if measured is None else asdict(measured),
     }

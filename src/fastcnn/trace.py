@@ -12,6 +12,7 @@ from fastcnn.nn.parameter import Parameter
 
 if TYPE_CHECKING:
     from fastcnn.nn.module import Module
+    from fastcnn.profile import RunReport
 
 
 class Argument(NamedTuple):
@@ -232,16 +233,24 @@ class Compiled:
         self.differentiable = any(seeded)
         self.rebuild = rebuild
         self._idle: list[_core.Executor] = []
+        self._report: RunReport | None = None
         if os.environ.get("FASTCNN_TRACE", "0") not in ("", "0"):
+            from fastcnn.profile import RunReport
+
             print(self.plan.explain(), file=sys.stderr)
+            self._report = RunReport(self)
 
     def acquire(self) -> _core.Executor:
         try:
             return self._idle.pop()
         except IndexError:
-            return _core.Executor(self.plan)
+            executor = _core.Executor(self.plan)
+            executor.set_timing(self._report is not None)
+            return executor
 
     def release(self, executor: _core.Executor) -> None:
+        if self._report is not None:
+            self._report.add(executor)
         self._idle.append(executor)
 
 
@@ -271,6 +280,33 @@ def trace(
     if seed_first_only:
         seeded[1:] = [False] * (len(seeded) - 1)
     return Compiled(tracer, outputs, seeded, rebuild)
+
+
+def trace_training_step(model: Module, criterion: Module, x: Argument, y: Argument) -> Compiled:
+    """The plan of model and criterion together; the loss is output 0, what the model returns output 1.
+
+    Raises:
+        TypeError: the model returns more than one value.
+        RuntimeError: no parameter of the model requires a gradient.
+    """
+
+    def forward(x: Symbol, y: Symbol) -> tuple[Symbol, Symbol]:
+        output = x._tracer.call(model, (x,))
+        if not isinstance(output, Symbol):
+            raise TypeError(f"the model returned {type(output).__name__}, expected one value")
+        return x._tracer.call(criterion, (output, y)), output
+
+    compiled = trace(
+        forward,
+        [x, y],
+        scope=Scope(("", model), ("criterion", criterion)),
+        dtype=model.dtype,
+        training=True,
+        seed_first_only=True,
+    )
+    if not compiled.differentiable:
+        raise RuntimeError("no parameter of the model requires a gradient")
+    return compiled
 
 
 def graph_of(

@@ -149,6 +149,32 @@ TEST(Plan, of_an_empty_batch_works) {
   EXPECT_EQ(element(copy_of(graph.parameters()[0].parameter->grad.view()), 3), 0.0);
 }
 
+TEST(Plan, counts_operations_and_bytes_of_each_step) {
+  const Plan plan(mlp(2, false), Mode::training);
+  const auto value = static_cast<std::int64_t>(square4.bytes());
+  const StepCost forward = plan.cost(plan.forward_steps()[1]);
+  EXPECT_EQ(forward.operations, 2 * 64);
+  EXPECT_EQ(forward.bytes, 3 * value);  // x, w, y
+  const StepCost second = plan.cost(plan.backward_steps()[0]);
+  EXPECT_EQ(second.operations, 2 * 2 * 64);  // dx and dw
+  EXPECT_EQ(second.bytes, 6 * value);        // x, w, y for tanh, dy, dx, dw
+  const StepCost first = plan.cost(plan.backward_steps()[1]);
+  EXPECT_EQ(first.operations, 2 * 64);  // dw
+  EXPECT_EQ(first.bytes, 5 * value);
+}
+
+TEST(Plan, counts_an_operand_that_is_read_twice_once) {
+  Graph graph;
+  const ValueId x = graph.input(square4, "x", true);
+  graph.output(graph.add(std::make_shared<SumOp>(), {x, x}, "twice"));
+  const Plan plan(graph, Mode::training);
+  EXPECT_EQ(plan.cost(plan.forward_steps()[0]).bytes, 2 * static_cast<std::int64_t>(square4.bytes()));
+  const Step& sum = plan.backward_steps().back();
+  ASSERT_EQ(sum.kind, Step::Kind::accumulate);
+  EXPECT_EQ(plan.cost(sum).bytes, 3 * static_cast<std::int64_t>(square4.bytes()));
+  EXPECT_EQ(plan.cost(sum).operations, 16);
+}
+
 TEST(Plan, explains_each_step_on_a_line) {
   const Plan plan(mlp(2, false), Mode::training);
   const std::string text = plan.explain();

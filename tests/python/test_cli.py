@@ -162,18 +162,32 @@ def test_summary_counts(capsys: pytest.CaptureFixture[str], model: str, count: i
     assert result["parameters"] == count == sum(layer["parameters"] for layer in result["layers"])
     assert result["macs"] == sum(layer["macs"] for layer in result["layers"]) > 0
     assert result["neurons"] > 0
+    assert result["memory"]["training_32"]["gradients"] == 4 * count
+    assert result["memory"]["inference_1"]["parameters"] == 4 * count
     assert main(["summary", model]) == 0
     assert f"{count:,}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("train", [False, True])
-def test_time_reports_each_layer(capsys: pytest.CaptureFixture[str], train: bool) -> None:
+def test_time_reports_each_step(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, train: bool
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     flags = ["--train"] if train else []
     result = run_json(capsys, "time", "lenet", "--batch-size", 8, "--threads", 1, *flags)
     assert result["images_per_second"] == pytest.approx(8 / result["median_ms"] * 1e3)
-    names = [layer["name"].split()[0] for layer in result["layers"]]  # "fc1 + relu" is one step
-    assert {"conv1", "pool1", "conv2", "pool2", "fc1", "fc2"} <= set(names)
-    assert all(layer["median_ms"] >= 0 for layer in result["layers"])
+    phases = {"forward", "backward"} if train else {"forward"}
+    for phase in phases:
+        names = {step["name"].split()[0] for step in result["steps"] if step["phase"] == phase}
+        assert {"conv1", "pool1", "conv2", "pool2", "fc1", "fc2"} <= names  # "fc1 + relu" is one step
+    assert {step["phase"] for step in result["steps"]} == phases
+    for step in result["steps"]:
+        assert step["ms"] > 0 and step["bytes"] > 0 and step["floor_ms"] > 0
+        assert step["of_floor"] == pytest.approx(step["floor_ms"] / step["ms"])
+    conv1 = next(step for step in result["steps"] if step["name"] == "conv1")
+    assert conv1["operations"] == 2 * 8 * 20 * 24 * 24 * 25
+    assert conv1["bytes"] == 4 * (8 * 28 * 28 + 20 * 25 + 20 + 8 * 20 * 24 * 24)
+    assert result["memory"]["total"] > result["memory"]["arena"] > 0
     assert main(["time", "lenet", "--batch-size", "8", *flags]) == 0
     assert "conv1" in capsys.readouterr().out
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 
 import numpy as np
 
 import fastcnn
+from fastcnn import ceilings
 from fastcnn.cli.common import add_batch_size, add_json, add_threads, find_model, print_json, set_threads
-from fastcnn.cli.timing import ModelTime, time_inference, time_training
 
-HELP = "time a model, in total and layer by layer"
+HELP = "time a model, in total and step by step"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Times inference, or with --train whole training steps (forward, loss, backward, update), on random "
-        "input. Medians over as many runs as two seconds hold, at least five."
+        "input. Medians over as many runs as two seconds hold, at least five. The floor of a step is the "
+        "larger of its operations over the peak and its bytes over the bandwidth of memory, as "
+        "`fastcnn info --measure` measured them; the first time, this is done here. Algorithms that save "
+        "operations and what stays in the caches can be faster than that."
     )
     parser.add_argument("model", metavar="MODEL", help="a model's name, such as alexnet")
     add_batch_size(parser, 1)
@@ -29,51 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     set_threads(arguments)
     entry = find_model(arguments.model)
+    if ceilings.stored() is None:
+        ceilings.measure()
     fastcnn.manual_seed(0)
     model = entry.build(entry.num_classes)
     random = np.random.default_rng(0)
     x = random.standard_normal((arguments.batch_size, *entry.input_shape), np.float32)
-    if arguments.train:
-        result = time_training(model, x, random.integers(0, entry.num_classes, arguments.batch_size))
-    else:
-        result = time_inference(model, x)
-    images_per_second = 1e3 * arguments.batch_size / result.median_ms
-    if not arguments.json:
-        _print_table(result)
-        print(
-            f"{'training step' if arguments.train else 'inference'} of {arguments.batch_size} images, "
-            f"{fastcnn.num_threads()} threads, {result.runs} runs: median {result.median_ms:.3f} ms, "
-            f"best {result.best_ms:.3f} ms; {images_per_second:,.0f} images/s"
-        )
+    y = random.integers(0, entry.num_classes, arguments.batch_size) if arguments.train else None
+    memory = model.memory(x.shape, training=arguments.train)
+    profile = model.profile(x, y)
+    if arguments.json:
+        print_json({"model": arguments.model, **profile.to_dict(), "memory": memory.to_dict()})
         return
-    print_json(
-        {
-            "model": arguments.model,
-            "train": arguments.train,
-            "batch_size": arguments.batch_size,
-            "threads": fastcnn.num_threads(),
-            "images_per_second": images_per_second,
-            "median_ms": result.median_ms,
-            "best_ms": result.best_ms,
-            "runs": result.runs,
-            "rest_ms": result.rest_ms,
-            "layers": [{**asdict(layer), "median_ms": layer.median_ms} for layer in result.layers],
-        }
-    )
-
-
-def _print_table(result: ModelTime) -> None:
-    rows = [("layer", "op", "algorithm", "forward ms", "backward ms", "share")]
-    for layer in result.layers:
-        forward = f"{layer.forward_ms:.3f}"
-        backward = f"{layer.backward_ms:.3f}" if layer.backward_ms else ""
-        share = f"{layer.median_ms / result.median_ms:.1%}"
-        rows.append((layer.name, layer.kind, layer.algorithm, forward, backward, share))
-    rows.append(("rest", "", "", f"{result.rest_ms:.3f}", "", f"{result.rest_ms / result.median_ms:.1%}"))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (
-            cell.ljust(w) if i < 3 else cell.rjust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        print("  ".join(cells))
+    print(profile)
+    print(f"memory {memory.total / 1e6:,.1f} MB, {memory.arena / 1e6:,.1f} MB of it between the layers")

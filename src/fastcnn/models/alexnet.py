@@ -19,6 +19,8 @@ class AlexNet(nn.Module):
     as 1 in conv2, conv4, conv5, fc6 and fc7 and as 0 elsewhere (section 5).
     """
 
+    input_shape = (3, 227, 227)
+
     def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 96, 11, stride=4)

@@ -16,6 +16,8 @@ class LeNet(nn.Module):
     within sqrt(3 / fan_in), biases 0.
     """
 
+    input_shape = (1, 28, 28)
+
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(1, 20, 5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastcnn import _clock
@@ -12,7 +13,11 @@ from fastcnn.nn.parameter import Parameter
 from fastcnn.trace import Symbol
 
 if TYPE_CHECKING:
+    import builtins
+
+    from fastcnn.nn.memory import Memory
     from fastcnn.nn.summary import Summary
+    from fastcnn.profile import Profile
 
 M = TypeVar("M", bound="Module")
 
@@ -27,9 +32,11 @@ class Module:
 
     Attributes:
         training: True keeps what backward needs and makes dropout drop; see `train` and `eval`.
+        input_shape: of one sample, such as (3, 227, 227), where a model is made for one; else None.
     """
 
     training: bool = True
+    input_shape: tuple[int, ...] | None = None
     _version: int = 0
     _plans: PlanCache | None = None
 
@@ -178,6 +185,56 @@ class Module:
 
         return summarize(self, input_shape)
 
+    def memory(
+        self,
+        batch_or_shape: int | tuple[int, ...],
+        training: bool = True,
+        *,
+        criterion: Module | None = None,
+        momentum: bool = True,
+    ) -> Memory:
+        """The bytes that a training step or an inference will take at its peak; `print` shows a table.
+
+        Args:
+            batch_or_shape: shape of one input, batch included, or the batch alone for a model that says the
+                rest (`input_shape`).
+            training: a step of `Trainer`, else a call in inference mode.
+            criterion: the loss, of labels (CrossEntropyLoss() when left out) or of arrays like the output.
+            momentum: whether the optimiser keeps velocities.
+
+        Raises:
+            ValueError: the model doesn't say what it reads; a shape that doesn't fit it.
+        """
+        from fastcnn.nn.memory import predict_memory
+
+        shape = self._whole_shape(batch_or_shape)
+        return predict_memory(self, shape, training=training, criterion=criterion, momentum=momentum)
+
+    def profile(
+        self, x: Any, y: Any = None, *, criterion: Module | None = None, seconds: builtins.float = 2.0
+    ) -> Profile:
+        """Times inference of x or, when y is given, training steps on x and y, step by step of the plan.
+
+        What runs is what `Trainer` runs; parameters keep their values.
+
+        Args:
+            criterion: the loss; CrossEntropyLoss() when left out.
+            seconds: runs are repeated for so long, five at the least.
+        """
+        from fastcnn.profile import profile
+
+        return profile(self, x, y, criterion=criterion, seconds=seconds)
+
+    def _whole_shape(self, batch_or_shape: int | tuple[int, ...]) -> tuple[int, ...]:
+        if not isinstance(batch_or_shape, int):
+            return tuple(batch_or_shape)
+        if self.input_shape is None:
+            raise ValueError(
+                f"{type(self).__name__} doesn't say the shape of its input (input_shape); give it whole, "
+                f"such as ({batch_or_shape}, 3, 224, 224)"
+            )
+        return (batch_or_shape, *self.input_shape)
+
     def _plan_cache(self) -> PlanCache:
         if self._plans is None:
             object.__setattr__(self, "_plans", PlanCache(self))
@@ -202,6 +259,18 @@ class Module:
         if not children:
             return f"{type(self).__name__}({self.extra_repr()})"
         return f"{type(self).__name__}(\n  " + "\n  ".join(children) + "\n)"
+
+
+@contextmanager
+def in_mode(module: Module, training: bool) -> Iterator[None]:
+    """Training or inference mode at and below `module` for the length of a block, then as it was."""
+    before = [(item, item.training) for item in module.modules()]
+    module.train(training)
+    try:
+        yield
+    finally:
+        for item, mode in before:
+            item.set_mode(mode)
 
 
 def _join(prefix: str, name: str) -> str:

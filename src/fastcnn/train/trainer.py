@@ -12,10 +12,10 @@ from fastcnn import random
 from fastcnn._arrays import Array
 from fastcnn.calls import PlanCache, describe_arguments, read_arguments
 from fastcnn.nn.loss import CrossEntropyLoss
-from fastcnn.nn.module import Module
+from fastcnn.nn.module import Module, in_mode
 from fastcnn.optim.sgd import SGD
 from fastcnn.tensor import Tensor
-from fastcnn.trace import Compiled, Scope, Symbol, trace
+from fastcnn.trace import Compiled, trace_training_step
 
 Batches = Iterable[tuple[Any, Any]]
 
@@ -154,7 +154,7 @@ class Trainer:
             ValueError: there are no batches.
         """
         total = _Total()
-        with _Inference(self.model):
+        with in_mode(self.model, False):
             for x, y in batches:
                 output = self.model(x)
                 loss = self.criterion(output, y)
@@ -165,7 +165,7 @@ class Trainer:
 
     def predict(self, x: Any) -> Array:
         """The model's output for a batch, in inference mode; the model's mode is restored."""
-        with _Inference(self.model):
+        with in_mode(self.model, False):
             output: Tensor = self.model(x)
         return output.numpy()
 
@@ -177,27 +177,14 @@ class Trainer:
         if compiled is None:
             if not self.model.training:
                 raise RuntimeError("Trainer.step: the model is in inference mode; call model.train() first")
-            compiled = trace(
-                self._forward,
-                [
-                    describe_arguments(self.model, (x,), arrays[:1])[0],
-                    describe_arguments(self.criterion, (None, y), arrays)[1],
-                ],
-                scope=Scope(("", self.model), ("criterion", self.criterion)),
-                dtype=self.model.dtype,
-                training=True,
-                seed_first_only=True,
+            compiled = trace_training_step(
+                self.model,
+                self.criterion,
+                describe_arguments(self.model, (x,), arrays[:1])[0],
+                describe_arguments(self.criterion, (None, y), arrays)[1],
             )
-            if not compiled.differentiable:
-                raise RuntimeError("Trainer.step: no parameter of the model requires a gradient")
             self._plans.add(key, compiled)
         return compiled, arrays
-
-    def _forward(self, x: Symbol, y: Symbol) -> tuple[Symbol, Symbol]:
-        output = x._tracer.call(self.model, (x,))
-        if not isinstance(output, Symbol):
-            raise TypeError(f"Trainer: the model returned {type(output).__name__}, expected one value")
-        return x._tracer.call(self.criterion, (output, y)), output
 
 
 def count_correct(output: Array, target: Array) -> int:
@@ -226,22 +213,6 @@ class _Total:
                 f"{what}: no samples; an iterator can be read once only, give a list or a Loader"
             )
         return Evaluation(self.loss / self.samples, self.correct / self.samples, self.samples)
-
-
-class _Inference:
-    """Inference mode for the length of a block, then the modes that modules had."""
-
-    def __init__(self, model: Module) -> None:
-        self._model = model
-        self._training = [module for module in model.modules() if module.training]
-
-    def __enter__(self) -> None:
-        if self._training:
-            self._model.eval()
-
-    def __exit__(self, *_: object) -> None:
-        for module in self._training:
-            module.set_mode(True)
 
 
 def _with_bar(batches: Batches, label: str) -> Batches:

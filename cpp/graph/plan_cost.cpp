@@ -1,0 +1,46 @@
+#include "graph/plan.h"
+
+namespace fastcnn {
+namespace {
+
+std::int64_t bytes_of(const Place& place) { return place ? static_cast<std::int64_t>(place.spec.bytes()) : 0; }
+
+bool same(const Place& a, const Place& b) { return a && a.where == b.where && a.at == b.at; }
+
+// Each operand once, also where a step reads it twice.
+std::int64_t bytes_read(const std::vector<Place>& places) {
+  std::int64_t bytes = 0;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    bool again = false;
+    for (std::size_t j = 0; j < i; ++j) again = again || same(places[i], places[j]);
+    if (!again) bytes += bytes_of(places[i]);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+StepCost Plan::cost(const Step& step) const {
+  StepCost cost;
+  cost.bytes = bytes_read(step.x) + bytes_of(step.y) + static_cast<std::int64_t>(step.saved.bytes);
+  if (step.kind == Step::Kind::accumulate) {
+    cost.bytes += bytes_of(step.y);
+    cost.operations = step.y.spec.shape.numel();
+  }
+  if (step.node < 0) return cost;
+  const Node& node = graph_.nodes()[static_cast<std::size_t>(step.node)];
+  const std::int64_t products = 2 * node.op->macs(graph_.input_specs(node));
+  if (step.kind == Step::Kind::forward) {
+    cost.operations = products;
+    return cost;
+  }
+  cost.bytes += bytes_of(step.dy);
+  for (std::size_t i = 0; i < step.dx.size(); ++i) {
+    cost.bytes += bytes_of(step.dx[i]);
+    // The products of y = x w once more for dx, and once more for dw; a bias costs none.
+    if (i < 2 && step.dx[i]) cost.operations += products;
+  }
+  return cost;
+}
+
+}  // namespace fastcnn

@@ -1,0 +1,97 @@
+"""What a network takes in memory, said before it runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
+
+from fastcnn import _core
+from fastcnn.nn.loss import CrossEntropyLoss
+from fastcnn.nn.module import in_mode
+from fastcnn.trace import Argument, Compiled, Scope, trace, trace_training_step
+
+if TYPE_CHECKING:
+    from fastcnn.nn.module import Module
+    from fastcnn.nn.parameter import Parameter
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes at the peak, part by part; `print` shows a table. The caller's arrays are not in it.
+
+    Attributes:
+        parameters: the values.
+        gradients: of the parameters that train; 0 for inference.
+        velocities: the optimiser's, like the gradients; 0 for inference and without momentum.
+        arena: values between layers, their gradients, what backward needs kept, and scratch: the most that is
+            alive at once.
+        prepared: weights as inference reads them fastest; 0 for training.
+        threads: working memory of all threads.
+        outputs: the arrays that one call returns.
+    """
+
+    parameters: int
+    gradients: int
+    velocities: int
+    arena: int
+    prepared: int
+    threads: int
+    outputs: int
+
+    @property
+    def total(self) -> int:
+        return sum(getattr(self, field.name) for field in fields(self))
+
+    def to_dict(self) -> dict[str, int]:
+        """The parts and `total`."""
+        return {**asdict(self), "total": self.total}
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{name:<10} {size / 1e6:>10,.2f} MB" for name, size in self.to_dict().items() if size
+        )
+
+
+def predict_memory(
+    model: Module, input_shape: tuple[int, ...], *, training: bool, criterion: Module | None, momentum: bool
+) -> Memory:
+    """See Module.memory."""
+    with in_mode(model, training):
+        compiled = _compile(model, input_shape, training, criterion)
+    parameters = list(model.parameters())
+    trained = sum(map(_bytes, (p for p in parameters if p.requires_grad))) if training else 0
+    return Memory(
+        parameters=sum(map(_bytes, parameters)),
+        gradients=trained,
+        velocities=trained if momentum else 0,
+        arena=compiled.plan.arena_bytes,
+        prepared=compiled.plan.prepared_bytes,
+        threads=compiled.plan.scratch_per_thread * _core.num_threads()[0],
+        outputs=compiled.plan.output_bytes,
+    )
+
+
+def _compile(
+    model: Module, input_shape: tuple[int, ...], training: bool, criterion: Module | None
+) -> Compiled:
+    x = Argument("x", input_shape, model.dtype or "float32")
+    alone = trace(
+        lambda x: x._tracer.call(model, (x,)),
+        [x],
+        scope=Scope(("", model)),
+        dtype=model.dtype,
+        training=False,
+    )
+    if not training:
+        return alone
+    output_shape, dtype = alone.plan.outputs[0]
+    if criterion is None or isinstance(criterion, CrossEntropyLoss):
+        y = Argument("target", output_shape[:1], "int64")
+    else:
+        y = Argument("target", output_shape, dtype)
+    return trace_training_step(model, criterion or CrossEntropyLoss(), x, y)
+
+
+def _bytes(parameter: Parameter) -> int:
+    return math.prod(parameter.shape) * (8 if parameter.dtype == "float64" else 4)

@@ -1,0 +1,109 @@
+"""Module.memory says what a run will take."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastcnn
+from fastcnn import models, nn
+
+# AlexNet's kinds of layers, in a size that a test can afford; the parameters weigh as much as the values.
+ALEXNET_LIKE = """
+def build():
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 11, stride=4), nn.ReLU(), nn.LocalResponseNorm(5), nn.MaxPool2d(3, stride=2),
+        nn.Conv2d(64, 128, 5, padding=2, groups=2), nn.ReLU(), nn.MaxPool2d(3, stride=2),
+        nn.Conv2d(128, 192, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, stride=2), nn.Flatten(),
+        nn.Linear(192 * 36, 1024), nn.ReLU(), nn.Dropout(0.5), nn.Linear(1024, 100),
+    )
+"""
+
+MEASURE = """
+import json, sys
+from pathlib import Path
+import numpy as np
+import fastcnn
+from fastcnn import nn, optim
+
+def resident(field):
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return 1024 * int(line.split()[1])
+
+training, batch = sys.argv[1] == "training", 24
+x = np.ones((batch, 3, 227, 227), np.float32)
+y = np.zeros(batch, np.int64)
+small = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))  # code and threads come in before the measurement
+optimizer = optim.SGD(small.parameters(), lr=0.1)
+fastcnn.Trainer(small, None, optimizer).step(np.ones((2, 4)), np.zeros(2, np.int64))
+before = resident("VmRSS")
+model = build()
+if training:
+    trainer = fastcnn.Trainer(model, None, optim.SGD(model.parameters(), lr=0.01, momentum=0.9))
+    for _ in range(3):
+        trainer.step(x, y)
+else:
+    model.eval()
+    for _ in range(3):
+        model(x)
+grown = resident("VmHWM") - before
+print(json.dumps({"grown": grown, **model.memory(x.shape, training=training).to_dict()}))
+"""
+
+
+def measure(mode):
+    package = str(Path(fastcnn.__file__).parents[1])
+    paths = os.pathsep.join([package, os.environ.get("PYTHONPATH", "")])
+    result = subprocess.run(
+        [sys.executable, "-c", "from fastcnn import nn\n" + ALEXNET_LIKE + MEASURE, mode],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(result.stdout)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's account of memory")
+@pytest.mark.parametrize("mode", ["training", "inference"])
+def test_prediction_is_within_5_percent_of_the_growth_of_the_process(mode):
+    result = measure(mode)
+    assert result["total"] == pytest.approx(result["grown"], rel=0.05), result
+
+
+def test_parts_of_a_training_step():
+    model = models.lenet()
+    memory = model.memory(16)
+    numbers = 431_080 * 4
+    assert memory.parameters == memory.gradients == memory.velocities == numbers
+    assert memory.total == sum(v for k, v in memory.to_dict().items() if k != "total")
+    assert model.memory(16, momentum=False).velocities == 0
+    assert f"{memory.arena / 1e6:,.2f} MB" in str(memory)
+    for name in ("conv1.weight", "conv1.bias"):
+        dict(model.named_parameters())[name].requires_grad = False
+    frozen = model.memory(16)
+    assert frozen.gradients == numbers - 4 * 520
+    assert frozen.parameters == numbers
+
+
+def test_inference_has_no_gradients_and_less_between_the_layers():
+    model = models.lenet()
+    memory = model.memory((16, 1, 28, 28), training=False)
+    assert memory.gradients == memory.velocities == 0
+    assert memory.arena < model.memory(16).arena
+    assert memory.outputs == 16 * 10 * 4
+    assert model.training
+
+
+def test_a_criterion_of_arrays_is_taken_into_account():
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
+    assert model.memory((2, 1, 8, 8), criterion=nn.MSELoss()).arena > 0
+
+
+def test_a_batch_alone_is_too_little_for_a_model_that_does_not_say_its_input():
+    with pytest.raises(ValueError, match="Sequential doesn't say the shape of its input"):
+        nn.Sequential(nn.ReLU()).memory(4)
