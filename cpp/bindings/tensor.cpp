@@ -25,8 +25,9 @@ void bind_tensor(py::module_& module) {
   py::class_<Parameter, ParameterPtr>(module, "Parameter")
       .def(py::init([](const py::sequence& shape, std::string_view dtype) {
              const Spec spec{to_shape(shape), to_dtype(dtype)};
-             if (!is_floating(spec.dtype)) throw DTypeError("a parameter is float32 or float64, not int64");
-             return std::make_shared<Parameter>(spec);
+             auto parameter = std::make_shared<Parameter>(spec);
+             parameter->requires_grad = is_floating(spec.dtype);
+             return parameter;
            }),
            py::arg("shape"), py::arg("dtype") = "float32")
       .def_property_readonly("shape", [](const Parameter& p) { return to_tuple(p.value.spec().shape); })

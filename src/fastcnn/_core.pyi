@@ -17,7 +17,7 @@ class ShapeError(ValueError):
     """Extents that don't fit together; the message names the layer."""
 
 class Parameter:
-    """A tensor that training changes, and its gradient: float32 or float64, made as zeros."""
+    """A tensor that training changes, and its gradient (none for int64), made as zeros."""
 
     def __init__(self, shape: Sequence[int], dtype: str = "float32") -> None: ...
     @property

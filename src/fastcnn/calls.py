@@ -58,8 +58,8 @@ class PlanCache:
     def _watch(self) -> None:
         self._by_flags.clear()
         self._modules = [module for root in self._roots for module in root.modules()]
-        parameters = [parameter for root in self._roots for parameter in root.parameters()]
-        self._watched = [*self._modules, *parameters]
+        state = [value for root in self._roots for _, value in root.named_state()]
+        self._watched = [*self._modules, *state]
         self._versions = [item._version for item in self._watched]
 
 

@@ -156,6 +156,7 @@ def run(compiled: Compiled, arguments: Sequence[Any], arrays: Sequence[Array]) -
     except Exception:
         compiled.release(executor)
         raise
+    compiled.count_run()
     call = None
     if compiled.differentiable:
         call = Call(compiled, executor, [arguments[i] for i in compiled.wanted], outputs)

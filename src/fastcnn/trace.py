@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from fastcnn import _core
-from fastcnn.nn.parameter import Parameter
+from fastcnn.nn.parameter import Buffer, Parameter
 
 if TYPE_CHECKING:
     from fastcnn.nn.module import Module
@@ -118,7 +118,7 @@ class Scope:
         for prefix, root in roots:
             for name, module in root.named_modules(prefix):
                 self._modules.setdefault(id(module), name)
-            for name, parameter in root.named_parameters(prefix):
+            for name, parameter in root.named_state(prefix):
                 self._parameters.setdefault(id(parameter), name)
         self._path: list[tuple[str, bool]] = [("", False)]
         self._used: dict[str, int] = {}
@@ -151,6 +151,7 @@ class Tracer:
         feeds: for each input of the graph, which argument it is.
         wanted: for each input of the graph that asks for its gradient, which argument it is.
         random_streams: how many nodes draw random numbers.
+        counters: buffers that count the runs in training.
     """
 
     def __init__(self, scope: Scope, dtype: str | None, training: bool) -> None:
@@ -160,6 +161,7 @@ class Tracer:
         self.feeds: list[int] = []
         self.wanted: list[int] = []
         self.random_streams = 0
+        self.counters: list[Buffer] = []
         self._dtype = dtype
 
     def floating_type(self, array_type: str) -> str:
@@ -229,6 +231,7 @@ class Compiled:
         self.feeds = tracer.feeds
         self.wanted = tracer.wanted
         self.is_random = tracer.training and tracer.random_streams > 0
+        self._counters = tracer.counters if tracer.training else []
         self.requires_grad = list(seeded)
         self.differentiable = any(seeded)
         self.rebuild = rebuild
@@ -252,6 +255,11 @@ class Compiled:
         if self._report is not None:
             self._report.add(executor)
         self._idle.append(executor)
+
+    def count_run(self) -> None:
+        """To be called after each forward pass."""
+        for counter in self._counters:
+            counter.value[...] += 1
 
 
 def trace(

@@ -8,8 +8,8 @@ from fastcnn.nn.dropout import Dropout
 from fastcnn.nn.linear import Linear
 from fastcnn.nn.loss import CrossEntropyLoss, MSELoss
 from fastcnn.nn.module import Module
-from fastcnn.nn.normalization import LocalResponseNorm
-from fastcnn.nn.parameter import Parameter
+from fastcnn.nn.normalization import BatchNorm1d, BatchNorm2d, LocalResponseNorm
+from fastcnn.nn.parameter import Buffer, Parameter
 from fastcnn.nn.pooling import AvgPool2d, MaxPool2d
 from fastcnn.nn.shaping import Add, Concat, Flatten
 
@@ -17,6 +17,9 @@ __all__ = [
     "Add",
     "Affine",
     "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "Buffer",
     "Concat",
     "Conv2d",
     "CrossEntropyLoss",

@@ -112,6 +112,25 @@ def local_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.
     return apply(make_op("local_response_norm", size=size, alpha=alpha, beta=beta, k=k), x)
 
 
+def batch_norm(
+    x: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """weight (x - mean) / sqrt(variance + eps) + bias per channel, for (n, c) and (n, c, h, w).
+
+    Mean and variance are the batch's in training and where there are no running ones. Where these are Buffers
+    of a model in training, they move towards those of the batch by `momentum`.
+    """
+    op = make_op("batch_norm", eps=eps, momentum=momentum, batch_statistics=training)
+    return apply(op, x, weight, bias, running_mean, running_var)
+
+
 def add(a: Any, b: Any) -> Any:
     """a + b, of one shape."""
     return apply(make_op("add"), a, b)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastcnn import _clock
 from fastcnn._arrays import Array, as_array
 from fastcnn.calls import PlanCache, call_module
-from fastcnn.nn.parameter import Parameter
+from fastcnn.nn.parameter import Buffer, Parameter
 from fastcnn.trace import Symbol
 
 if TYPE_CHECKING:
@@ -87,15 +87,31 @@ class Module:
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """All parameters at and below this module, each once, by path."""
-        seen: set[int] = set()
-        for path, module in self.named_modules(prefix):
-            for name, value in vars(module).items():
-                if isinstance(value, Parameter) and id(value) not in seen:
-                    seen.add(id(value))
-                    yield _join(path, name), value
+        return ((name, p) for name, p in self.named_state(prefix) if not isinstance(p, Buffer))
 
     def parameters(self) -> Iterator[Parameter]:
         return (parameter for _, parameter in self.named_parameters())
+
+    def named_buffers(self, prefix: str = "") -> Iterator[tuple[str, Buffer]]:
+        """All buffers at and below this module, each once, by path."""
+        return ((name, b) for name, b in self.named_state(prefix) if isinstance(b, Buffer))
+
+    def buffers(self) -> Iterator[Buffer]:
+        return (buffer for _, buffer in self.named_buffers())
+
+    def named_state(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """What `state_dict` copies: module by module, its parameters and then its buffers, each once."""
+        seen: set[int] = set()
+        for path, module in self.named_modules(prefix):
+            own = [(name, value) for name, value in vars(module).items() if isinstance(value, Parameter)]
+            for name, value in sorted(own, key=lambda item: isinstance(item[1], Buffer)):
+                if id(value) not in seen:
+                    seen.add(id(value))
+                    yield _join(path, name), value
+
+    def register_buffer(self, name: str, value: Any) -> None:
+        """Makes `value`, a Buffer or an array-like (None for none), the attribute `name`."""
+        setattr(self, name, value if value is None or isinstance(value, Buffer) else Buffer(value))
 
     @property
     def dtype(self) -> str | None:
@@ -106,20 +122,20 @@ class Module:
     # State
 
     def state_dict(self) -> dict[str, Array]:
-        """Copies of all parameters by path, C-contiguous."""
-        return {name: parameter.numpy() for name, parameter in self.named_parameters()}
+        """Copies of all parameters and buffers by path, C-contiguous."""
+        return {name: value.numpy() for name, value in self.named_state()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
-        """Copies values into the parameters; all or, when it raises, none.
+        """Copies values into the parameters and buffers; all or, when it raises, none.
 
         Args:
             state: array-likes by path.
-            strict: every parameter must be there, and nothing else.
+            strict: every parameter and buffer must be there, and nothing else.
 
         Raises:
             ValueError: names what is missing, unexpected or of another shape.
         """
-        own = dict(self.named_parameters())
+        own = dict(self.named_state())
         arrays = {name: as_array(state[name], name) for name in own if name in state}
         problems = [
             f"{name} has shape {array.shape}, expected {own[name].shape}"
@@ -162,9 +178,11 @@ class Module:
         return self
 
     def to(self: M, dtype: str) -> M:
-        """Makes all parameters "float32" or "float64"; returns the module. Make optimisers afterwards."""
-        for parameter in self.parameters():
-            parameter.to(dtype)
+        """Makes all parameters and floating-point buffers "float32" or "float64"; returns the module. Make
+        optimisers afterwards."""
+        for _, value in self.named_state():
+            if value.dtype != "int64":
+                value.to(dtype)
         return self
 
     def float(self: M) -> M:

@@ -25,6 +25,8 @@ class Parameter:
     __slots__ = ("_core", "_version")
 
     def __init__(self, value: Any, dtype: str = "float32", requires_grad: bool = True) -> None:
+        if dtype == "int64" and requires_grad:
+            raise TypeError("a parameter is float32 or float64, not int64")
         is_shape = isinstance(value, tuple) and all(isinstance(extent, int) for extent in value)
         array = None if is_shape else as_array(value, "Parameter")
         self._core = _core.Parameter(value if array is None else array.shape, dtype)
@@ -87,14 +89,34 @@ class Parameter:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self._core.value, dtype=dtype, copy=copy)
 
-    def __getstate__(self) -> tuple[Array, str, bool]:
+    def __getstate__(self) -> tuple[Any, ...]:
         return self.numpy(), self.dtype, self.requires_grad
 
-    def __setstate__(self, state: tuple[Array, str, bool]) -> None:
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.__init__(*state)  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.dtype}, requires_grad={self.requires_grad})"
+
+
+class Buffer(Parameter):
+    """A tensor that belongs to a module's state but isn't trained, such as running statistics.
+
+    Args:
+        value: initial value: an array-like, or the shape as a tuple of integers for zeros.
+        dtype: "float32", "float64" or "int64".
+    """
+
+    __slots__ = ()
+
+    def __init__(self, value: Any, dtype: str = "float32") -> None:
+        super().__init__(value, dtype, requires_grad=False)
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self.numpy(), self.dtype
+
+    def __repr__(self) -> str:
+        return f"Buffer(shape={self.shape}, dtype={self.dtype})"
 
 
 def check_extents(layer: str, **extents: int) -> None:

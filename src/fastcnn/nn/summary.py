@@ -81,11 +81,11 @@ def summarize(module: Module, input_shape: tuple[int, ...]) -> Summary:
         dtype=module.dtype,
     )
     layers = []
-    counted: set[int] = set()
+    uncounted = {id(parameter._core) for parameter in module.parameters()}
     neurons = 0
     for node in graph.nodes():
-        own = [p for p in node["parameters"] if id(p) not in counted]
-        counted.update(id(p) for p in own)
+        own = [p for p in node["parameters"] if id(p) in uncounted]
+        uncounted.difference_update(id(p) for p in own)
         shape = node["output_shape"]
         if node["kind"] in _WEIGHTED:
             neurons += math.prod(shape[1:])

@@ -48,6 +48,7 @@ from fastcnn.ops.neurons import (
     tanh,
     tanh_backward,
 )
+from fastcnn.ops.normalization import batch_norm, batch_norm_backward
 from fastcnn.ops.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 
 __all__ = [
@@ -57,6 +58,8 @@ __all__ = [
     "affine_backward",
     "avg_pool2d",
     "avg_pool2d_backward",
+    "batch_norm",
+    "batch_norm_backward",
     "concat",
     "concat_backward",
     "conv2d",

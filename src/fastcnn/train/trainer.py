@@ -102,6 +102,7 @@ class Trainer:
             loss, output = executor.train_step([arrays[i] for i in compiled.feeds], sgd, seed, step)
         finally:
             compiled.release(executor)
+        compiled.count_run()
         return StepResult(float(loss.sum()), count_correct(output, arrays[1]), len(arrays[0]))
 
     def fit(
