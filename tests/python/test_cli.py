@@ -211,7 +211,7 @@ def test_info_says_what_runs_here(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "lenet", "extra"], "unexpected argument 'extra'"),
         (["train", "alexnt"], "no model 'alexnt'; did you mean alexnet?"),
         (["summary", "lenett"], "no model 'lenett'; did you mean lenet?"),
-        (["time", "vgg"], "no model 'vgg'; known models: lenet, alexnet"),
+        (["time", "other"], "no model 'other'; known models: lenet, cifar_quick, alexnet"),
         (["train", "--epochs", "0"], "--epochs: expected a whole number from 1"),
         (["train", "--epochs"], "--epochs: expected one argument"),
         (["train", "--batch-size", "-4"], "--batch-size: expected"),

@@ -13,7 +13,9 @@ def parameters(model: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: np.asarray(value).shape for name, value in model.state_dict().items()}
 
 
-@pytest.mark.parametrize(("name", "count"), [("lenet", 431_080), ("alexnet", 60_965_224)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("lenet", 431_080), ("cifar_quick", 145_578), ("alexnet", 60_965_224)]
+)
 def test_parameter_count_is_the_published_one(name: str, count: int) -> None:
     entry = models.find(name)
     model = entry.build(entry.num_classes)
@@ -52,7 +54,7 @@ def test_lenet_multiply_adds() -> None:
 
 
 @pytest.mark.parametrize("num_classes", [2, 10])
-@pytest.mark.parametrize("name", ["lenet", "alexnet"])
+@pytest.mark.parametrize("name", ["lenet", "cifar_quick", "alexnet"])
 def test_logits_have_a_column_per_class(name: str, num_classes: int) -> None:
     entry = models.find(name)
     model = entry.build(num_classes)
@@ -71,6 +73,14 @@ def test_lenet_starts_as_in_caffe() -> None:
         assert not np.asarray(state[f"{layer}.bias"]).any()
 
 
+def test_cifar_quick_starts_as_in_caffe() -> None:
+    fastcnn.manual_seed(0)
+    state = models.cifar_quick().state_dict()
+    for layer, std in (("conv1", 1e-4), ("conv2", 0.01), ("conv3", 0.01), ("fc1", 0.1), ("fc2", 0.1)):
+        assert state[f"{layer}.weight"].std() == pytest.approx(std, rel=0.1)
+        assert not state[f"{layer}.bias"].any()
+
+
 def test_alexnet_starts_as_in_the_paper() -> None:
     fastcnn.manual_seed(0)
     state = models.alexnet().state_dict()
@@ -84,5 +94,5 @@ def test_alexnet_starts_as_in_the_paper() -> None:
 def test_unknown_model_suggests_the_near_name() -> None:
     with pytest.raises(ValueError, match="no model 'alexnett'; did you mean alexnet"):
         models.find("alexnett")
-    with pytest.raises(ValueError, match="no model 'vgg'; known models: lenet, alexnet"):
-        models.find("vgg")
+    with pytest.raises(ValueError, match="no model 'other'; known models: lenet, cifar_quick, alexnet"):
+        models.find("other")

@@ -29,6 +29,7 @@ class Network:
 
 NETWORKS = {
     "lenet": Network((1, 28, 28), 10, 64, (64,)),
+    "cifar_quick": Network((3, 32, 32), 10, 128, (128,)),
     "alexnet": Network((3, 227, 227), 1000, 64, (32, 64)),
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastcnn.models.alexnet import alexnet
+from fastcnn.models.cifar_quick import cifar_quick
 from fastcnn.models.lenet import lenet
 from fastcnn.nn import Module
 
@@ -27,6 +28,7 @@ class Entry:
 
 REGISTRY = {
     "lenet": Entry(lenet, (1, 28, 28), 10),
+    "cifar_quick": Entry(cifar_quick, (3, 32, 32), 10),
     "alexnet": Entry(alexnet, (3, 227, 227), 1000),
 }
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch_models
 
+import torch_models
 from versus.cases import NETWORKS, SGD, Case
 from versus.peers import ONNX, WEIGHTS, Prepared, losses_without_dropout, threads
 
