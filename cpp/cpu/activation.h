@@ -13,6 +13,7 @@ struct Activation {
     tanh,      // a tanh(b x)
     square,    // x^2
     linear,    // a x + b
+    relu6,     // min(max(x, 0), 6)
   };
   Kind kind = Kind::identity;
   double a = 1.0;

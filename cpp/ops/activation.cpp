@@ -16,14 +16,15 @@ struct Name {
   Kind kind;
 };
 
-constexpr Name names[] = {{"identity", Kind::identity}, {"relu", Kind::relu},     {"sigmoid", Kind::sigmoid},
-                          {"tanh", Kind::tanh},         {"square", Kind::square}, {"linear", Kind::linear}};
+constexpr Name names[] = {{"identity", Kind::identity}, {"relu", Kind::relu},     {"relu6", Kind::relu6},
+                          {"sigmoid", Kind::sigmoid},   {"tanh", Kind::tanh},     {"square", Kind::square},
+                          {"linear", Kind::linear}};
 
 Kind kind_of(std::string_view name) {
   for (const Name& known : names)
     if (known.name == name) return known.kind;
   throw ValueError("unknown activation \"" + std::string(name) +
-                   "\", expected identity, relu, sigmoid, tanh, square or linear");
+                   "\", expected identity, relu, relu6, sigmoid, tanh, square or linear");
 }
 
 std::string_view name_of(Kind kind) {
@@ -64,6 +65,7 @@ std::int64_t cost_of(const Activation& f) {
   switch (f.kind) {
     case Kind::identity: return 1;
     case Kind::relu:
+    case Kind::relu6:
     case Kind::square:
     case Kind::linear: return 2;
     case Kind::sigmoid:

@@ -85,7 +85,8 @@ bool BatchNorm::differentiable(int input) const { return input != 3 && input != 
 
 bool BatchNorm::gradient_reads_y() const {
   const Activation& f = options_.activation;
-  return !f.gradient_is_constant() && (options_.residual || f.kind != Activation::Kind::relu);
+  const bool is_cheap = f.kind == Activation::Kind::relu || f.kind == Activation::Kind::relu6;
+  return !f.gradient_is_constant() && (options_.residual || !is_cheap);
 }
 
 Needs BatchNorm::backward_needs(Specs x) const {

@@ -18,7 +18,8 @@ using Kind = Activation::Kind;
 const Activation functions[] = {{Kind::identity},           {Kind::relu},
                                 {Kind::sigmoid},            {Kind::tanh},
                                 {Kind::tanh, 1.7159, 2. / 3}, {Kind::tanh, 0.0, 2.0},
-                                {Kind::square},             {Kind::linear, -0.5, 3.0}};
+                                {Kind::square},             {Kind::linear, -0.5, 3.0},
+                                {Kind::relu6}};
 
 // Distance of `got` from `exact` in units of the last place of T at `exact`. Below the normal numbers, the
 // unit is the smallest of those: such results may be flushed to 0.
@@ -76,18 +77,28 @@ TEST(Activation, tanh_of_minus_zero_keeps_its_sign) {
   EXPECT_TRUE(std::signbit(y));
 }
 
-TEST(Activation, relu_lets_nan_through) {
+TEST(Activation, relu_and_relu6_let_nan_through) {
   const float x = std::numeric_limits<float>::quiet_NaN();
-  float y = 0;
-  kernels<float>().activation({Kind::relu}, &x, &y, 1);
-  EXPECT_TRUE(std::isnan(y));
+  for (const Kind kind : {Kind::relu, Kind::relu6}) {
+    float y = 0;
+    kernels<float>().activation({kind}, &x, &y, 1);
+    EXPECT_TRUE(std::isnan(y));
+  }
+}
+
+TEST(Activation, relu6_has_no_slope_at_its_ends) {
+  const float x[] = {-1, 0, 3, 6, 7}, dy[] = {1, 1, 1, 1, 1};
+  float y[5], dx[5];
+  kernels<float>().activation({Kind::relu6}, x, y, 5);
+  kernels<float>().activation_gradient({Kind::relu6}, nullptr, y, dy, dx, 5);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(dx[i], i == 2 ? 1 : 0) << i;
 }
 
 template <class T>
 void expect_definition(double tolerance) {
   for (const Activation& f : functions)
     for (const std::int64_t n : {0, 1, 3, 8, 17, 63, 1000}) {
-      const Tensor x = random_tensor({{n}, dtype_of<T>}, 1, -4, 4);
+      const Tensor x = random_tensor({{n}, dtype_of<T>}, 1, -4, 8);
       const Tensor dy = random_tensor({{n}, dtype_of<T>}, 2);
       Tensor y(x.spec()), dx(x.spec());
       for (std::int64_t i = 0; i < n; ++i) {
@@ -109,7 +120,7 @@ TEST(Activation, matches_its_definition) {
 TEST(Activation, gradients_match_finite_differences) {
   for (const Activation& f : functions)
     expect_gradients_match_finite_differences(std::make_shared<ActivationOp>(f),
-                                              {random_tensor({{2, 3, 5, 7}, DType::float64}, 5, -3, 3)});
+                                              {random_tensor({{2, 3, 5, 7}, DType::float64}, 5, -3, 9)});
 }
 
 TEST(Activation, works_in_place) {
@@ -146,7 +157,7 @@ TEST(Activation, refuses_unknown_names_and_coefficients) {
     return message_of([&] { make_op("activation", attributes); });
   };
   EXPECT_EQ(make({{"function", "swish"}}),
-            "unknown activation \"swish\", expected identity, relu, sigmoid, tanh, square or linear");
+            "unknown activation \"swish\", expected identity, relu, relu6, sigmoid, tanh, square or linear");
   EXPECT_EQ(make({{"function", "relu"}, {"a", 2.0}}), "relu has no coefficients, got a=2, b=1");
   EXPECT_EQ(make({{"function", "tanh"}, {"a", std::numeric_limits<double>::infinity()}}),
             "coefficients must be finite, got a=inf, b=1");

@@ -65,7 +65,7 @@ Tensor expected_y(const Options& options, const std::vector<Tensor>& x, bool bat
 }
 
 std::vector<Options> variants() {
-  return {{}, {.activation = {Kind::relu}}, {.activation = {Kind::tanh}}, {.residual = true},
+  return {{}, {.activation = {Kind::relu}}, {.activation = {Kind::relu6}}, {.activation = {Kind::tanh}}, {.residual = true},
           {.residual = true, .activation = {Kind::relu}}};
 }
 

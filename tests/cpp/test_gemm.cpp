@@ -38,6 +38,7 @@ double apply(const Activation& f, double x) {
   switch (f.kind) {
     case Activation::Kind::identity: return x;
     case Activation::Kind::relu: return x > 0 ? x : 0;
+    case Activation::Kind::relu6: return std::min(std::max(x, 0.0), 6.0);
     case Activation::Kind::sigmoid: return 1 / (1 + std::exp(-x));
     case Activation::Kind::tanh: return f.a * std::tanh(f.b * x);
     case Activation::Kind::square: return x * x;

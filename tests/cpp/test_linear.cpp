@@ -26,7 +26,7 @@ Tensor expected(const std::vector<Tensor>& x, const Activation& f) {
 }
 
 TEST(Linear, matches_its_definition) {
-  const Activation functions[] = {{}, {Activation::Kind::relu}, {Activation::Kind::tanh, 1.7159, 2.0 / 3},
+  const Activation functions[] = {{}, {Activation::Kind::relu}, {Activation::Kind::relu6}, {Activation::Kind::tanh, 1.7159, 2.0 / 3},
                                   {Activation::Kind::linear, 2.0, -1.0}};
   for (const Activation& f : functions)
     for (const auto& [n, features, out] :

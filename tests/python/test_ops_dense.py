@@ -29,6 +29,11 @@ def check_gradient(forward, backward, *inputs, tolerance=1e-6):
 
 NEURONS = {
     "relu": (ops.relu, ops.relu_backward, lambda x: np.maximum(x, 0)),
+    "relu6": (
+        lambda x: ops.relu6(5 * x),
+        lambda dy, x: 5 * ops.relu6_backward(dy, 5 * x),
+        lambda x: np.clip(5 * x, 0, 6),
+    ),
     "sigmoid": (ops.sigmoid, ops.sigmoid_backward, lambda x: 1 / (1 + np.exp(-x))),
     "tanh": (ops.tanh, ops.tanh_backward, np.tanh),
     "scaled tanh": (

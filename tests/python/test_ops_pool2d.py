@@ -6,7 +6,8 @@ import references
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastcnn import ops
+import fastcnn
+from fastcnn import nn, ops
 
 CASES = {
     "2x2": ((2, 3, 8, 6), (2,), {}),
@@ -103,3 +104,26 @@ def test_pools_refuse_what_has_no_output(pool):
         pool(np.zeros((1, 1, 4, 4)), 7)
     with pytest.raises(ValueError, match="kernel"):
         pool(np.zeros((1, 1, 4, 4)), 0)
+
+
+@pytest.mark.parametrize("output_size", [1, (1, 1), (2, 3), (4, 6), (2, 1)])
+def test_adaptive_average_matches_torch_and_its_gradient(output_size):
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(3).standard_normal((2, 5, 4, 6))
+    theirs = torch.tensor(x, requires_grad=True)
+    expected = torch.nn.functional.adaptive_avg_pool2d(theirs, output_size)
+    pool = nn.AdaptiveAvgPool2d(output_size)
+    ours = fastcnn.Tensor(x, requires_grad=True)
+    y = nn.Sequential(pool, nn.Affine(3.0))(ours)
+    dy = np.random.default_rng(4).standard_normal(y.shape)
+    y.backward(dy)
+    expected.backward(torch.tensor(3 * dy))
+    np.testing.assert_allclose(y.numpy(), 3 * expected.detach().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(ours.grad, theirs.grad.numpy(), rtol=1e-12)
+
+
+def test_adaptive_average_refuses_windows_of_several_sizes():
+    with pytest.raises(ValueError, match="input is 4x6, expected a multiple of the output's 3x3"):
+        nn.AdaptiveAvgPool2d(3)(np.ones((1, 2, 4, 6)))
+    with pytest.raises(ValueError, match="output_size is 0"):
+        nn.AdaptiveAvgPool2d(0)

@@ -50,6 +50,18 @@ struct Linear {
   V gradient(V, V dy) const { return dy * a; }
 };
 
+template <class V>
+struct Relu6 {
+  V operator()(V x) const {
+    const V six = V::broadcast(6);
+    const V y = {x.raw > six.raw ? six.raw : x.raw};
+    return {y.raw < V{}.raw ? V{}.raw : y.raw};  // NaN stays NaN
+  }
+  V gradient(V y, V dy) const {
+    return {(y.raw > V{}.raw) & (y.raw < V::broadcast(6).raw) ? dy.raw : V{}.raw};
+  }
+};
+
 // Calls body(functor), so that the kind is looked at once, outside of every loop.
 template <class V, class Body>
 inline void with_activation(const Activation& f, Body body) {
@@ -64,6 +76,7 @@ inline void with_activation(const Activation& f, Body body) {
       return body(ScaledTanh<V>{a, b, V::broadcast(f.a == 0 ? T{0} : static_cast<T>(f.b / f.a))});
     case Activation::Kind::square: return body(Square<V>{});
     case Activation::Kind::linear: return body(Linear<V>{a, b});
+    case Activation::Kind::relu6: return body(Relu6<V>{});
   }
 }
 

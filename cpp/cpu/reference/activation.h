@@ -18,11 +18,12 @@ T activation(const Activation& f, T x) {
     case Activation::Kind::tanh: return a * std::tanh(b * x);
     case Activation::Kind::square: return x * x;
     case Activation::Kind::linear: return a * x + b;
+    case Activation::Kind::relu6: return x < 0 ? T{0} : x > 6 ? T{6} : x;
   }
   return x;
 }
 
-// f'(x); 0 for relu at 0.
+// f'(x); 0 for relu at 0, for relu6 at 0 and 6.
 template <class T>
 T activation_derivative(const Activation& f, T x) {
   const T a = static_cast<T>(f.a);
@@ -40,6 +41,7 @@ T activation_derivative(const Activation& f, T x) {
     }
     case Activation::Kind::square: return 2 * x;
     case Activation::Kind::linear: return a;
+    case Activation::Kind::relu6: return x > 0 && x < 6 ? T{1} : T{0};
   }
   return 1;
 }

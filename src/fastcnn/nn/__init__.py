@@ -1,7 +1,7 @@
 """Layers, containers, losses and initialisers, under PyTorch's names where it has them."""
 
 from fastcnn.nn import functional, init
-from fastcnn.nn.activation import Affine, Identity, ReLU, Sigmoid, Softmax, Square, Tanh
+from fastcnn.nn.activation import Affine, Identity, ReLU, ReLU6, Sigmoid, Softmax, Square, Tanh
 from fastcnn.nn.containers import ModuleList, Sequential
 from fastcnn.nn.conv import Conv2d
 from fastcnn.nn.dropout import Dropout
@@ -10,10 +10,11 @@ from fastcnn.nn.loss import CrossEntropyLoss, MSELoss
 from fastcnn.nn.module import Module
 from fastcnn.nn.normalization import BatchNorm1d, BatchNorm2d, LocalResponseNorm
 from fastcnn.nn.parameter import Buffer, Parameter
-from fastcnn.nn.pooling import AvgPool2d, MaxPool2d
+from fastcnn.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from fastcnn.nn.shaping import Add, Concat, Flatten
 
 __all__ = [
+    "AdaptiveAvgPool2d",
     "Add",
     "Affine",
     "AvgPool2d",
@@ -34,6 +35,7 @@ __all__ = [
     "ModuleList",
     "Parameter",
     "ReLU",
+    "ReLU6",
     "Sequential",
     "Sigmoid",
     "Softmax",

@@ -23,6 +23,13 @@ class ReLU(Module):
         return functional.relu(x)
 
 
+class ReLU6(Module):
+    """min(max(x, 0), 6)."""
+
+    def forward(self, x: Any) -> Any:
+        return functional.relu6(x)
+
+
 class Sigmoid(Module):
     """1 / (1 + exp(-x))."""
 

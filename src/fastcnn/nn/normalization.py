@@ -36,8 +36,8 @@ class BatchNorm2d(Module):
     """weight (x - mean) / sqrt(variance + eps) + bias for each channel of (n, c, h, w).
 
     Ioffe and Szegedy, "Batch normalization" (2015). In training, mean and variance are those of the channel
-    in the batch, and the running ones move towards them: r = (1 - momentum) r + momentum b, where the variance b
-    is the unbiased one. In inference mode the running ones are used. Definition and names are PyTorch's.
+    in the batch, and the running ones move towards them: r = (1 - momentum) r + momentum b, with the unbiased
+    variance as b. In inference mode the running ones are used. Definition and names are PyTorch's.
 
     Args:
         momentum: how far running statistics move; PyTorch's None, a cumulative average, is not there.

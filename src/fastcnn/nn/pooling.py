@@ -8,6 +8,7 @@ from fastcnn import _core
 from fastcnn.nn import functional
 from fastcnn.nn.functional import Pair
 from fastcnn.nn.module import Module
+from fastcnn.nn.parameter import pair_of
 
 
 class MaxPool2d(Module):
@@ -72,6 +73,26 @@ class AvgPool2d(Module):
 
     def extra_repr(self) -> str:
         return _pool_repr(self)
+
+
+class AdaptiveAvgPool2d(Module):
+    """Mean of each of output_size equal windows: (n, c, h, w) to (n, c, *output_size).
+
+    Args:
+        output_size: one integer, or (height, width). h and w must be multiples of it; the input itself comes
+            out where they are the same.
+    """
+
+    def __init__(self, output_size: Pair) -> None:
+        super().__init__()
+        pair_of("AdaptiveAvgPool2d", "output_size", output_size)
+        self.output_size = output_size
+
+    def forward(self, x: Any) -> Any:
+        return functional.adaptive_avg_pool2d(x, self.output_size)
+
+    def extra_repr(self) -> str:
+        return f"{self.output_size}"
 
 
 def _pool_repr(pool: MaxPool2d | AvgPool2d) -> str:

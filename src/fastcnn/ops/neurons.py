@@ -20,6 +20,16 @@ def relu_backward(dy: Any, x: Any) -> Array:
     return only(backward(_neuron("relu"), dy, x))
 
 
+def relu6(x: Any) -> Array:
+    """min(max(x, 0), 6), any shape [Krizhevsky, "Convolutional deep belief networks on CIFAR-10", 2010]."""
+    return forward(_neuron("relu6"), x)
+
+
+def relu6_backward(dy: Any, x: Any) -> Array:
+    """dx of `relu6`: dy where 0 < x < 6, else 0."""
+    return only(backward(_neuron("relu6"), dy, x))
+
+
 def sigmoid(x: Any) -> Array:
     """y = 1 / (1 + exp(-x)), any shape."""
     return forward(_neuron("sigmoid"), x)
