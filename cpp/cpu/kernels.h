@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "cpu/activation.h"
+#include "cpu/implicit.h"
 #include "cpu/windows.h"
 
 namespace fastcnn {
@@ -175,6 +176,7 @@ struct Kernels : ElementwiseKernels<T>,
                  Im2colKernels<T>,
                  PoolingKernels<T> {
   GemmKernels<T> gemm;
+  ImplicitKernels<T> implicit;
   // Nothing but multiply-adds in registers, to be timed; returns how many floating-point operations it did.
   int64_t (*fma_peak)(int64_t iterations);
 };

@@ -22,6 +22,7 @@ template <class T>
 std::span<const Conv2dAlgorithm<T>* const> conv2d_algorithms() {
   static const Conv2dAlgorithm<T>* const list[] = {
       &conv2d_pointwise<T>(),
+      &conv2d_implicit<T>(),
       &conv2d_im2col<T>(),
       &conv2d_reference<T>(),
   };

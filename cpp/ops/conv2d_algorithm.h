@@ -98,6 +98,8 @@ const Conv2dAlgorithm<T>& choose_conv2d_algorithm(const Conv2dSelection& selecti
 template <class T>
 const Conv2dAlgorithm<T>& conv2d_pointwise();
 template <class T>
+const Conv2dAlgorithm<T>& conv2d_implicit();
+template <class T>
 const Conv2dAlgorithm<T>& conv2d_im2col();
 template <class T>
 const Conv2dAlgorithm<T>& conv2d_reference();

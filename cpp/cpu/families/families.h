@@ -16,6 +16,8 @@ void add_gemm(Kernels<T>& table);
 template <class T>
 void add_im2col(Kernels<T>& table);
 template <class T>
+void add_implicit(Kernels<T>& table);
+template <class T>
 void add_normalization(Kernels<T>& table);
 template <class T>
 void add_pooling(Kernels<T>& table);

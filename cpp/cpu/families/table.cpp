@@ -8,6 +8,7 @@ void fill(Kernels<T>& table) {
   add_elementwise(table);
   add_gemm(table);
   add_im2col(table);
+  add_implicit(table);
   add_normalization(table);
   add_pooling(table);
   add_softmax(table);

@@ -1,0 +1,23 @@
+#include "cpu/families/families.h"
+
+#include "cpu/generic/implicit.h"
+#include "cpu/generic/implicit_outer.h"
+
+namespace fastcnn::FASTCNN_ISA_NAMESPACE {
+
+template <class T>
+void add_implicit(Kernels<T>& table) {
+  using V = Vec<T>;
+  table.implicit = {
+      .rows = V::Isa::gemm_rows,
+      .cols = V::Isa::gemm_vectors * V::size,
+      .lanes = V::size,
+      .correlate = generic::correlate<V>,
+      .outer = generic::outer<V>,
+  };
+}
+
+template void add_implicit(Kernels<float>& table);
+template void add_implicit(Kernels<double>& table);
+
+}  // namespace fastcnn::FASTCNN_ISA_NAMESPACE
