@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from versus import measuring, report, startup
+from versus import convolutions, measuring, report, startup
 from versus.cases import LATENCY, TRAINING, Case, case_of
 from versus.measuring import Budget, Contestant, DisagreementError, compare, difference, rounds_within
 from versus.peers import PEERS
-from versus.results import Comparison, Figures, Memory, geometric_mean
+from versus.results import Comparison, Figures, Memory, geometric_mean, summarize
 from versus.worker import NotInstalledError, Worker, WorkerError
 
 
@@ -55,15 +55,15 @@ def test_geometric_mean_of_inverse_ratios_is_one():
 def test_plain_table_lines_columns_up():
     table = report.comparison_table([comparison(OURS, CHANNELS_LAST)], report.plain)
     assert table.splitlines() == [
-        "network            batch  threads      fastcnn      PyTorch  ratio  (best)              best peer",
-        "lenet    training     64        2  2.00 (1.80)  4.00 (3.60)   2.00    2.00  PyTorch channels_last",
+        "                 batch  threads      fastcnn      PyTorch  ratio  (best)              best peer",
+        "lenet  training     64        2  2.00 (1.80)  4.00 (3.60)   2.00    2.00  PyTorch channels_last",
     ]
 
 
 def test_markdown_table():
     table = report.comparison_table([comparison(OURS, threads=1)], report.markdown)
     assert table.splitlines() == [
-        "| network |  | batch | threads | fastcnn | ratio | (best) | best peer |",
+        "|  |  | batch | threads | fastcnn | ratio | (best) | best peer |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
         "| lenet | training | 64 | 1 | 2.00 (1.80) |  |  |  |",
     ]
@@ -148,6 +148,56 @@ def test_quick_steps_fill_a_sample_after_warm_ups(monkeypatch):
     log = []
     measuring.interleave([Contestant(Fake("a", [1.0], log, seconds=0.001), "key")], seconds=9.0)
     assert log[2:] == [("a", "key", 100, 10)] * 3
+
+
+def test_convolutions_are_read_from_the_shapes():
+    layers = {
+        layer.name: layer for network in convolutions.networks() for layer in convolutions.read(network)
+    }
+    down = layers["resnet50/layer4.down"]
+    assert (down.x, down.w, down.stride) == ((16, 1024, 14, 14), (2048, 1024, 1, 1), (2, 2))
+    assert down.y == (16, 2048, 7, 7)
+    assert down.operations == 2 * 16 * 7 * 7 * 1024 * 2048
+    assert layers["alexnet/conv2"].groups == 2 and layers["alexnet/conv2"].padding == (2, 2)
+    assert layers["alexnet/conv1"].passes == ("forward", "backward_weights")
+    assert layers["mobilenet_v2/block7.depth"].with_batch(1).x == (1, 384, 14, 14)
+    for layer in layers.values():
+        assert layer.x[1] == layer.w[1] * layer.groups, layer.name
+
+
+def test_a_line_of_shapes_with_an_unknown_word_is_refused():
+    with pytest.raises(ValueError, match="net/conv1: unknown or missing: padding, w"):
+        convolutions.parse("net", "conv1 x=1x3x8x8 padding=1")
+
+
+def test_convolutions_of_both_engines_agree_pass_by_pass():
+    layer = convolutions.parse("net", "conv x=2x8x9x9 w=6x4x3x3 stride=2x1 pad=1 groups=2")
+    with Worker("fastcnn", 1) as ours:
+        try:
+            theirs = Worker("PyTorch", 1)
+        except NotInstalledError:
+            pytest.skip("PyTorch is not installed")
+        with theirs:
+            for name in layer.passes:
+                job = convolutions.Pass(layer, name)
+                sides = []
+                for worker in (ours, theirs):
+                    worker.prepare(name, "prepare_convolution", job, "channels_last")
+                    sides.append(Contestant(worker, name))
+                assert compare(sides) < 1e-5, name
+                assert all(side.worker.seconds(name, 2) > 0 for side in sides)
+
+
+def test_summary_of_ratios_by_mode_and_of_all():
+    def layer(name, mode, milliseconds):
+        figures = (OURS, Figures("PyTorch", "NCHW", milliseconds, milliseconds, 3))
+        return Comparison(name, mode, 1, 2, figures, 0.0)
+
+    layers = [layer("a", "forward", 1.0), layer("b", "forward", 4.0), layer("a", "backward_data", 2.0)]
+    forward, backward, every = summarize(layers)
+    assert (forward.geometric_mean, forward.worst, forward.worst_of) == (pytest.approx(1.0), 0.5, "a")
+    assert backward.what == "backward_data" and backward.geometric_mean == pytest.approx(1.0)
+    assert (every.what, every.worst_of) == ("all", "a forward")
 
 
 def test_compiled_variants_are_asked_for():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from versus.peers import PEERS
-from versus.results import OURS, Comparison, Memory
+from versus.results import OURS, Comparison, Memory, Summary
 from versus.startup import Startup
 
 Rows = Sequence[Sequence[str]]
@@ -34,7 +34,7 @@ def comparison_table(comparisons: Iterable[Comparison], form: Format) -> str:
     """Milliseconds, median and in parentheses best; the ratio is the best peer's over fastcnn's."""
     comparisons = list(comparisons)
     peers = [peer for peer in PEERS if any(comparison.of(peer) for comparison in comparisons)]
-    header = ["network", "", "batch", "threads", *peers, "ratio", "(best)", "best peer"]
+    header = ["", "", "batch", "threads", *peers, "ratio", "(best)", "best peer"]
     rows = [
         [
             comparison.what,
@@ -58,15 +58,10 @@ def memory_table(measured: Iterable[Memory], form: Format) -> str:
     for network, batch_size in dict.fromkeys((memory.network, memory.batch_size) for memory in measured):
         own = [memory for memory in measured if (memory.network, memory.batch_size) == (network, batch_size)]
         least = {peer: min((m.bytes for m in own if m.peer == peer), default=None) for peer in PEERS}
-        ours, theirs = (
-            least[OURS],
-            [size for peer, size in least.items() if peer != OURS and size is not None],
-        )
-        ratio = ours / min(theirs) if ours is not None and theirs else None
-        sizes = [
-            f"{least[peer] / 2**20:,.0f}" if least[peer] is not None else "" for peer in (OURS, "PyTorch")
-        ]
-        rows.append([network, str(batch_size), *sizes, _ratio(ratio)])
+        ours = least.pop(OURS)
+        theirs = min((size for size in least.values() if size is not None), default=None)
+        ratio = None if ours is None or theirs is None else ours / theirs
+        rows.append([network, str(batch_size), _mebibytes(ours), _mebibytes(theirs), _ratio(ratio)])
     return form(["network", "batch", f"{OURS} MiB", "PyTorch MiB", "ratio"], rows, 1)
 
 
@@ -82,6 +77,11 @@ def startup_table(measured: Iterable[Startup], form: Format) -> str:
     return form(["", *peers], rows, 1)
 
 
+def summary_table(summaries: Iterable[Summary], form: Format) -> str:
+    rows = [[s.what, _ratio(s.geometric_mean), _ratio(s.worst), s.worst_of] for s in summaries]
+    return form(["", "geometric mean", "worst", "of"], rows, 1)
+
+
 def _milliseconds(comparison: Comparison, peer: str) -> str:
     figures = comparison.of(peer)
     return "" if figures is None else f"{_digits(figures.median_ms)} ({_digits(figures.best_ms)})"
@@ -92,6 +92,10 @@ def _digits(milliseconds: float) -> str:
     if milliseconds >= 100:
         return f"{milliseconds:,.0f}"
     return f"{milliseconds:.{1 if milliseconds >= 10 else 2 if milliseconds >= 1 else 3}f}"
+
+
+def _mebibytes(size: int | None) -> str:
+    return "" if size is None else f"{size / 2**20:,.0f}"
 
 
 def _ratio(ratio: float | None) -> str:

@@ -93,5 +93,32 @@ def figures_of(contestant: Contestant) -> Figures:
     )
 
 
+@dataclass(frozen=True)
+class Summary:
+    """Of the ratios of some comparisons."""
+
+    what: str
+    geometric_mean: float
+    worst: float
+    worst_of: str
+
+    def to_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def summarize(comparisons: Sequence[Comparison]) -> list[Summary]:
+    """Of each mode, and of all; comparisons without a ratio don't count."""
+    modes: dict[str, dict[str, float]] = {}
+    for comparison in comparisons:
+        if comparison.ratio is not None:
+            modes.setdefault(comparison.mode, {})[comparison.what] = comparison.ratio
+    every = {f"{what} {mode}": ratio for mode, own in modes.items() for what, ratio in own.items()}
+    named = modes | {"all": every} if len(modes) > 1 else modes
+    return [
+        Summary(mode, geometric_mean(list(own.values())), min(own.values()), min(own, key=own.__getitem__))
+        for mode, own in named.items()
+    ]
+
+
 def geometric_mean(ratios: Sequence[float]) -> float:
     return math.exp(sum(map(math.log, ratios)) / len(ratios))

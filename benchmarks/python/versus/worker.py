@@ -116,9 +116,12 @@ class _Service:
         return self._prepared[key].check()
 
     def seconds(self, key: Any, steps: int, warm_up: int) -> float:
-        step = self._prepared[key].step
+        prepared = self._prepared[key]
+        step = prepared.step
         for _ in range(warm_up):
             step()
+        if prepared.seconds is not None:
+            return sum(prepared.seconds() for _ in range(steps)) / steps
         start = time.perf_counter()
         for _ in range(steps):
             step()

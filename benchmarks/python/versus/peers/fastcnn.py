@@ -9,7 +9,9 @@ import numpy as np
 
 import fastcnn
 from fastcnn import models, nn, optim
+from fastcnn.trace import Argument, Scope, trace
 from versus.cases import SGD, Case
+from versus.convolutions import BACKWARD_DATA, FORWARD, Pass
 from versus.peers import WEIGHTS, Prepared, losses_without_dropout, threads
 
 fastcnn.set_num_threads(threads())
@@ -56,3 +58,43 @@ def prepare(case: Case, variant: str, folder: Path) -> Prepared:
         return losses_without_dropout(step, model.modules(), nn.Dropout)
 
     return Prepared(check, step)
+
+
+def prepare_convolution(job: Pass, variant: str) -> Prepared:
+    """A pass as a training step runs it. Arrays come and go as NCHW; that is not timed, since between layers
+    nothing is converted."""
+    del variant  # there is one
+    convolution = job.convolution
+    x, w, dy = convolution.arrays()
+    layer = nn.Conv2d(
+        convolution.x[1],
+        convolution.w[0],
+        convolution.w[2:],
+        convolution.stride,
+        convolution.padding,
+        convolution.dilation,
+        convolution.groups,
+        bias=False,
+    )
+    layer.load_state_dict({"weight": w})
+    layer.weight.requires_grad = job.name != BACKWARD_DATA
+    argument = Argument("x", x.shape, "float32", requires_grad=job.name == BACKWARD_DATA)
+    compiled = trace(layer, [argument], scope=Scope(("", layer)), dtype="float32", training=True)
+    executor = compiled.acquire()
+    executor.set_timing(True)
+    phase = "forward" if job.name == FORWARD else "backward"
+    timed = np.array([step["phase"] == phase for step in compiled.plan.steps()])
+
+    def check() -> np.ndarray:
+        layer.zero_grad()
+        (y,) = executor.run([x], 0, 0)
+        if job.name == FORWARD:
+            return y
+        gradients = executor.backward([dy])
+        return gradients[0] if job.name == BACKWARD_DATA else layer.weight.grad.copy()
+
+    def seconds() -> float:
+        check()
+        return float(np.array(executor.step_seconds())[timed].sum())
+
+    return Prepared(check, step=check, seconds=seconds)

@@ -11,6 +11,7 @@ import torch
 
 import torch_models
 from versus.cases import NETWORKS, SGD, Case
+from versus.convolutions import BACKWARD_DATA, BACKWARD_WEIGHTS, FORWARD, Pass
 from versus.peers import ONNX, WEIGHTS, Prepared, losses_without_dropout, threads
 
 torch.set_num_threads(threads())
@@ -78,3 +79,25 @@ def _training(model: torch.nn.Module, run: Any, x: torch.Tensor, y: torch.Tensor
         return losses_without_dropout(step, model.modules(), torch.nn.Dropout)
 
     return Prepared(check, step)
+
+
+def prepare_convolution(job: Pass, variant: str) -> Prepared:
+    convolution = job.convolution
+    x, w, dy = (torch.from_numpy(array) for array in convolution.arrays())
+    if variant == "channels_last":
+        x, w, dy = (tensor.contiguous(memory_format=torch.channels_last) for tensor in (x, w, dy))
+    spacing = convolution.stride, convolution.padding, convolution.dilation
+
+    def forward() -> torch.Tensor:
+        with torch.inference_mode():
+            return torch.nn.functional.conv2d(x, w, None, *spacing, convolution.groups)
+
+    def backward() -> torch.Tensor:
+        wanted = [job.name == BACKWARD_DATA, job.name == BACKWARD_WEIGHTS, False]
+        gradients = torch.ops.aten.convolution_backward(
+            dy, x, w, None, *spacing, False, [0, 0], convolution.groups, wanted
+        )
+        return gradients[wanted.index(True)]
+
+    step = forward if job.name == FORWARD else backward
+    return Prepared(check=lambda: step().numpy(), step=step)
