@@ -8,6 +8,7 @@
 #include "core/thread_pool.h"
 #include "cpu/gemm_providers.h"
 #include "cpu/isa.h"
+#include "cpu/kernels.h"
 
 namespace fastcnn {
 namespace {
@@ -78,18 +79,21 @@ struct Cut {
 
 // Halves the longer side until there are enough blocks for many cores, or a further cut would make
 // packing a and b for each block dear against its arithmetic.
+template <class T>
 Cut cut(std::int64_t m, std::int64_t n, std::int64_t k) {
   constexpr std::int64_t enough_blocks = 64;
   constexpr std::int64_t min_side = 128;
   constexpr std::int64_t min_ops = 1 << 19;
   const auto ceil_div = [](std::int64_t x, std::int64_t y) { return (x + y - 1) / y; };
-  const auto half = [&](std::int64_t side) { return ceil_div(ceil_div(side, 2), 16) * 16; };
+  const auto half = [&](std::int64_t side, std::int64_t tile) { return ceil_div(ceil_div(side, 2), tile) * tile; };
+  const GemmKernels<T>& kernel = kernels<T>().gemm;
   Cut block{m, n};
   while (ceil_div(m, block.rows) * ceil_div(n, block.cols) < enough_blocks) {
-    std::int64_t& side = block.rows >= block.cols ? block.rows : block.cols;
+    const bool by_rows = block.rows >= block.cols;
+    std::int64_t& side = by_rows ? block.rows : block.cols;
     const std::int64_t ops = (2 * block.rows + 4) * block.cols * k;  // with what it costs to read b
     if (side < 2 * min_side || ops < 2 * min_ops) break;
-    side = half(side);
+    side = half(side, by_rows ? kernel.rows : kernel.cols);
   }
   return block;
 }
@@ -132,7 +136,7 @@ std::string gemm_provider_details(GemmProvider provider) {
 template <class T>
 void gemm(const Gemm<T>& problem) {
 #ifdef FASTCNN_HAS_BLAS
-  if (gemm_provider() != GemmProvider::native) return gemm_blas(problem);
+  if (!problem.b_packed && gemm_provider() != GemmProvider::native) return gemm_blas(problem);
 #endif
   gemm_native(problem);
 }
@@ -140,7 +144,7 @@ void gemm(const Gemm<T>& problem) {
 template <class T>
 void parallel_gemm(const Gemm<T>& g) {
   if (g.m == 0 || g.n == 0) return;
-  const Cut block = cut(g.m, g.n, g.k);
+  const Cut block = cut<T>(g.m, g.n, g.k);
   const std::int64_t row_blocks = (g.m + block.rows - 1) / block.rows;
   const std::int64_t col_blocks = (g.n + block.cols - 1) / block.cols;
   parallel_for(row_blocks * col_blocks, 2 * block.rows * block.cols * g.k, [&](std::int64_t task, int) {
@@ -150,7 +154,7 @@ void parallel_gemm(const Gemm<T>& g) {
     part.m = std::min(block.rows, g.m - row);
     part.n = std::min(block.cols, g.n - col);
     part.a += g.trans_a ? row : row * g.lda;
-    part.b += g.trans_b ? col * g.ldb : col;
+    part.b += g.b_packed ? col * g.k : g.trans_b ? col * g.ldb : col;
     part.c += row * g.ldc + col;
     part.epilogue = g.epilogue.at(row * g.ldc + col, col);
     gemm(part);

@@ -39,11 +39,19 @@ struct Gemm {
   std::int64_t lda = 0;
   const T* b = nullptr;
   std::int64_t ldb = 0;
+  bool b_packed = false;  // b is what pack_b left: trans_b and ldb say nothing, the native provider does it
   T beta = 0;  // 0: c is written without being read
   T* c = nullptr;
   std::int64_t ldc = 0;
   Epilogue<T> epilogue{};
 };
+
+// b packed ahead, once for many products: pack_b fills packed_b_elements(n, k) elements of `packed`, which
+// should be 64-byte aligned, with op(b). The form is that of active_isa().
+template <class T>
+std::int64_t packed_b_elements(std::int64_t n, std::int64_t k);
+template <class T>
+void pack_b(bool trans_b, std::int64_t n, std::int64_t k, const T* b, std::int64_t ldb, T* packed);
 
 // On this thread.
 template <class T>

@@ -38,21 +38,39 @@ std::int64_t second_level_cache() {
 }
 
 // The block sizes. k's is a function of k alone: it decides how sums are rounded, so the same bits come
-// out whatever the caches and the cut of c. Packed, a panel of a fits the first-level cache and a block
-// of b takes a little less than half of the second.
+// out whatever the caches and the cut of c. A panel of a fits the first-level cache and a block of b takes a
+// little less than half of the second.
 template <class T>
 struct Blocking {
-  std::int64_t tile_rows, m, n, k;
+  std::int64_t panel_rows, n, k;
 
-  Blocking(const Gemm<T>& g, std::int64_t depth, const GemmKernels<T>& kernels) {
+  Blocking(const Gemm<T>& g, std::int64_t depth, const GemmKernels<T>& kernel) {
     constexpr std::int64_t size = sizeof(T);
     constexpr std::int64_t line_bytes = 1280;
-    tile_rows = even_step(g.m, kernels.rows, 1);
+    panel_rows = even_step(g.m, kernel.rows, 1);
     k = even_step(depth, line_bytes / size, 1);
-    m = even_step(g.m, 224, tile_rows);
-    n = even_step(g.n, second_level_cache() * 7 / 16 / (k * size), kernels.cols);
+    n = even_step(g.n, second_level_cache() * 7 / 16 / (k * size), kernel.cols);
   }
 };
+
+// Lines this far apart, or a multiple of it, fall into the same sets of the first-level cache.
+template <class T>
+bool strides_by(std::int64_t bytes, std::int64_t ld) {
+  return ld * static_cast<std::int64_t>(sizeof(T)) % bytes == 0;
+}
+
+// Reading in place is faster until many columns have paid for the packing and the rows of a panel would
+// fall into one set.
+template <class T>
+bool packing_a_pays(const Gemm<T>& g) {
+  return g.n > 256 && strides_by<T>(4096, g.lda);
+}
+
+// The same with rows for columns; a column-wise a in place takes from the same sets.
+template <class T>
+bool packing_b_pays(const Gemm<T>& g) {
+  return g.trans_b || g.m > 256 || (g.m > 64 && strides_by<T>(g.trans_a ? 1024 : 4096, g.ldb));
+}
 
 // Grows to the largest block this thread has met.
 class PackBuffer {
@@ -84,47 +102,78 @@ void gemm_native(const Gemm<T>& g) {
   if (g.m == 0 || g.n == 0) return;
   const GemmKernels<T>& kernel = kernels<T>().gemm;
   const std::int64_t depth = g.alpha == 0 ? 0 : g.k;
-  if (g.m <= few_rows && !g.trans_a && g.trans_b && depth >= 4 * kernel.lanes) {
+  if (g.m <= few_rows && !g.b_packed && !g.trans_a && g.trans_b && depth >= 4 * kernel.lanes) {
     kernel.multiply_few_rows(g.m, g.n, depth, g.alpha, g.a, g.lda, g.b, g.ldb, g.beta, g.c, g.ldc);
     kernels<T>().bias_activation(g.c, g.m, g.n, g.ldc, g.epilogue.bias, g.epilogue.residual,
                                  g.epilogue.activation);
     return;
   }
   const Blocking<T> block(g, depth, kernel);
-  T* const a = packed_a.reserve<T>(block.m * block.k + kernel.lanes);
-  T* const b = packed_b.reserve<T>(block.n * block.k + kernel.lanes);
+  const bool pack_a = packing_a_pays(g);
+  const bool pack_b = !g.b_packed && packing_b_pays(g);
+  const bool in_place = !g.b_packed && !pack_b;
+  const std::int64_t tail = in_place ? g.n % kernel.lanes : 0;
+  T* const panel = pack_a ? packed_a.reserve<T>(block.panel_rows * block.k + kernel.lanes) : nullptr;
+  T* const b = pack_b       ? packed_b.reserve<T>(block.n * block.k + kernel.lanes)
+               : tail != 0 ? packed_b.reserve<T>(kernel.lanes * (block.k + 1))
+                            : nullptr;
   for (std::int64_t col = 0; col < g.n; col += block.n) {
     const std::int64_t cols = std::min(block.n, g.n - col);
+    const Epilogue<T> epilogue = g.epilogue.at(col, col);
     std::int64_t p = 0;
     do {  // once also for k = 0
       const std::int64_t k = std::min(block.k, depth - p);
-      const bool last = p + k == depth;
-      kernel.pack(g.trans_b, cols, k, g.trans_b ? g.b + col * g.ldb + p : g.b + p * g.ldb + col, g.ldb, kernel.cols,
-                  kernel.lanes, b);
-      for (std::int64_t row = 0; row < g.m; row += block.m) {
-        const Epilogue<T> epilogue = g.epilogue.at(row * g.ldc + col, col);
-        const std::int64_t rows = std::min(block.m, g.m - row);
-        kernel.pack(!g.trans_a, rows, k, g.trans_a ? g.a + p * g.lda + row : g.a + row * g.lda + p, g.lda,
-                    block.tile_rows, 1, a);
-        kernel.multiply({.m = rows,
-                         .n = cols,
-                         .k = k,
-                         .a = a,
-                         .a_rows = block.tile_rows,
-                         .b = b,
-                         .ldb = 0,
-                         .alpha = g.alpha,
-                         .beta = p == 0 ? g.beta : T{1},
-                         .c = g.c + row * g.ldc + col,
-                         .ldc = g.ldc,
-                         .finish = last,
-                         .bias = epilogue.bias,
-                         .residual = epilogue.residual,
-                         .activation = epilogue.activation});
+      GemmBlock<T> part{.m = g.m,
+                        .n = cols,
+                        .k = k,
+                        .trans_a = g.trans_a,
+                        .a = g.a + (g.trans_a ? p * g.lda : p),
+                        .lda = g.lda,
+                        .panel_rows = block.panel_rows,
+                        .panel = panel,
+                        .b = b,
+                        .ldb = 0,
+                        .b_depth = k,
+                        .b_from = 0,
+                        .b_tail = b,
+                        .alpha = g.alpha,
+                        .beta = p == 0 ? g.beta : T{1},
+                        .c = g.c + col,
+                        .ldc = g.ldc,
+                        .finish = p + k == depth,
+                        .bias = epilogue.bias,
+                        .residual = epilogue.residual,
+                        .activation = epilogue.activation};
+      if (pack_b) {
+        kernel.pack(g.trans_b, cols, k, g.b + (g.trans_b ? col * g.ldb + p : p * g.ldb + col), g.ldb, kernel.cols,
+                    kernel.lanes, b);
+      } else if (g.b_packed) {
+        part.b = g.b + col * g.k;
+        part.b_depth = g.k;
+        part.b_from = p;
+      } else {
+        part.b = g.b + p * g.ldb + col;
+        part.ldb = g.ldb;
+        if (col + cols == g.n && tail != 0) {
+          kernel.pack(false, tail, k, part.b + cols - tail, g.ldb, kernel.lanes, kernel.lanes, b);
+        }
       }
+      kernel.multiply(part);
       p += k;
     } while (p < depth);
   }
+}
+
+template <class T>
+std::int64_t packed_b_elements(std::int64_t n, std::int64_t k) {
+  const std::int64_t lanes = kernels<T>().gemm.lanes;
+  return ceil_div(n, lanes) * lanes * k;
+}
+
+template <class T>
+void pack_b(bool trans_b, std::int64_t n, std::int64_t k, const T* b, std::int64_t ldb, T* packed) {
+  const GemmKernels<T>& kernel = kernels<T>().gemm;
+  kernel.pack(trans_b, n, k, b, ldb, kernel.cols, kernel.lanes, packed);
 }
 
 std::string native_details() {
@@ -135,5 +184,9 @@ std::string native_details() {
 
 template void gemm_native(const Gemm<float>& problem);
 template void gemm_native(const Gemm<double>& problem);
+template std::int64_t packed_b_elements<float>(std::int64_t n, std::int64_t k);
+template std::int64_t packed_b_elements<double>(std::int64_t n, std::int64_t k);
+template void pack_b(bool trans_b, std::int64_t n, std::int64_t k, const float* b, std::int64_t ldb, float* packed);
+template void pack_b(bool trans_b, std::int64_t n, std::int64_t k, const double* b, std::int64_t ldb, double* packed);
 
 }  // namespace fastcnn

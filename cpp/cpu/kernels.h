@@ -12,14 +12,22 @@
 
 namespace fastcnn {
 
-// A block of c, m x n, from packed operands: c = alpha a b + beta c, then the epilogue if `finish`.
+// A block of c, m x n: c = alpha op(a) b + beta c, then the epilogue if `finish`.
 template <class T>
 struct GemmBlock {
   int64_t m, n, k;
-  const T* a;      // packed by `pack`, a_rows per panel
-  int64_t a_rows;  // at most GemmKernels::rows
-  const T* b;      // packed by `pack`, GemmKernels::cols per panel, to a multiple of GemmKernels::lanes;
-  int64_t ldb;     // or, where this is not 0, b itself, k x n: n is a multiple of lanes then
+  bool trans_a;  // a is stored k x m
+  const T* a;
+  int64_t lda;
+  int64_t panel_rows;  // rows of c that are made together, at most GemmKernels::rows
+  T* panel;            // panel_rows x k elements and lanes more: a is packed there, panel by panel; null: read in place
+  // ldb 0: b was packed by `pack`, GemmKernels::cols per panel, to a multiple of GemmKernels::lanes. Panels are
+  // b_depth rows deep, of which those from b_from on are multiplied.
+  // Else b is k x n in place, but for the columns past the last whole vector: these are packed at b_tail.
+  const T* b;
+  int64_t ldb;
+  int64_t b_depth, b_from;
+  const T* b_tail;
   T alpha;
   T beta;  // 0: c is written without being read
   T* c;

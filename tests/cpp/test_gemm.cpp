@@ -233,6 +233,36 @@ TEST_P(GemmOf, ParallelGemmMatchesPlainLoops) {
   });
 }
 
+TEST(PackedB, GivesTheBytesOfTheProductWithBInPlace) {
+  const GemmProvider before = gemm_provider();
+  set_gemm_provider(GemmProvider::native);
+  for_each_transposition([](bool trans_a, bool trans_b) {
+    for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{1, 1, 1}, {40, 16, 5}, {30, 77, 33}, {67, 1061, 700},
+                                  {300, 129, 321}, {5, 40, 0}}) {
+      Problem<float> in_place({.trans_a = trans_a, .trans_b = trans_b, .m = m, .n = n, .k = k, .gap = 2, .beta = 1,
+                               .bias = true, .activation = {Activation::Kind::relu}});
+      Problem<float> packed = in_place;
+      gemm(in_place.gemm);
+      std::vector<float> b(static_cast<std::size_t>(packed_b_elements<float>(n, k)) + 1, -1);
+      pack_b(trans_b, n, k, packed.gemm.b, packed.gemm.ldb, b.data());
+      EXPECT_EQ(b.back(), -1) << "wrote past packed_b_elements";
+      packed.gemm.b = b.data();
+      packed.gemm.ldb = 0;
+      packed.gemm.b_packed = true;
+      packed.gemm.c = packed.c.data();
+      gemm(packed.gemm);
+      ASSERT_TRUE(in_place.matches_plain_loops());
+      ASSERT_EQ(std::memcmp(in_place.c.data(), packed.c.data(), packed.c.size() * sizeof(float)), 0);
+      packed.gemm.beta = 0;
+      parallel_gemm(packed.gemm);
+      in_place.gemm.beta = 0;
+      gemm(in_place.gemm);
+      ASSERT_EQ(std::memcmp(in_place.c.data(), packed.c.data(), packed.c.size() * sizeof(float)), 0);
+    }
+  });
+  set_gemm_provider(before);
+}
+
 TEST_P(GemmOf, BytesAreTheSameAtAnyThreadCount) {
   const int threads_before = num_threads().threads;
   for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{517, 389, 701}, {3, 1500, 1000}, {1100, 60, 333}}) {

@@ -1,100 +1,166 @@
-// The packed GEMM's inner kernels: a register tile of rows x vectors, and the loop of tiles around it.
-// The ISA's tag says the largest tile: gemm_rows x gemm_vectors accumulators, the vectors of one row of
-// b and one broadcast element of a fill the registers.
+// The GEMM's inner kernels: a register tile of rows x vectors, and the loop of tiles around it. The ISA's
+// tag says the largest tile: gemm_rows x gemm_vectors accumulators, the vectors of one row of b and one
+// broadcast element of a fill the registers.
 #pragma once
 
+#include "cpu/generic/elementwise.h"
 #include "cpu/generic/epilogue.h"
+#include "cpu/generic/pack.h"
 #include "cpu/generic/vec.h"
 #include "cpu/kernels.h"
 
 namespace fastcnn::generic {
 
-template <class V>
-using Microkernel = void (*)(int64_t k, const typename V::T* a, const typename V::T* b, int64_t ldb,
-                             typename V::T alpha, typename V::T beta, typename V::T* c, int64_t ldc,
-                             int64_t cols);
+// Where a tile finds its operands, and what becomes of its sums.
+template <class T>
+struct Tile {
+  int64_t k;
+  const T* a;
+  int64_t lda;  // from p to p + 1; with RowsOfA from row to row
+  const T* b;   // k rows of whole vectors
+  int64_t ldb;
+  T alpha, beta;
+  T* c;
+  int64_t ldc;
+  int64_t last_cols;  // in the last of the vectors; the others are whole
+  const T* bias;      // null for none
+  const T* residual;  // null for none
+  bool relu;
+};
 
-// c = alpha a b + beta c for one tile, summed over k in order. a: packed [k][Rows]; b: k rows of
-// Vectors whole vectors, ldb apart; c: Rows x cols, cols in the last of the vectors. beta 0: c is not read.
-template <class V, int Rows, int Vectors>
-void microkernel(int64_t k, const typename V::T* a, const typename V::T* b, int64_t ldb, typename V::T alpha,
-                 typename V::T beta, typename V::T* c, int64_t ldc, int64_t cols) {
+template <class V>
+using Microkernel = void (*)(const Tile<typename V::T>& t);
+
+// c = alpha a b + beta c for one tile, summed over k in order, then + bias + residual and ReLU while it is in
+// registers. Element (i, p) of a: a[p * lda + i], or a[i * lda + p] with RowsOfA.
+template <class V, bool RowsOfA, int Rows, int Vectors>
+void microkernel(const Tile<typename V::T>& t) {
+  using T = typename V::T;
   V sum[Rows][Vectors] = {};
-  for (int64_t p = 0; p < k; ++p) {
+  const int64_t lda = t.lda, ldb = t.ldb;
+  const T* a = t.a;
+  const T* b = t.b;
+  for (int64_t p = 0; p < t.k; ++p) {
     V row[Vectors];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int j = 0; j < Vectors; ++j) row[j] = V::load(b + j * V::size);
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
-      const V x = V::broadcast(a[i]);
-#pragma GCC unroll 4
+      const V x = V::broadcast(RowsOfA ? a[i * lda] : a[i]);
+#pragma GCC unroll 8
       for (int j = 0; j < Vectors; ++j) sum[i][j] = sum[i][j] + x * row[j];
     }
-    a += Rows;
+    a += RowsOfA ? 1 : lda;
     b += ldb;
   }
-  const V scale = V::broadcast(alpha);
-  const V keep = V::broadcast(beta);
-  const int64_t last = cols - (Vectors - 1) * V::size;
+
+  const auto for_each = [&](auto body) {
 #pragma GCC unroll 16
-  for (int i = 0; i < Rows; ++i) {
-#pragma GCC unroll 4
-    for (int j = 0; j < Vectors; ++j) {
-      typename V::T* y = c + i * ldc + j * V::size;
-      V value = scale * sum[i][j];
-      if (j + 1 < Vectors || last == V::size) {
-        if (beta != 0) value = value + keep * V::load(y);
-        value.store(y);
-      } else {
-        if (beta != 0) value = value + keep * V::load_partial(y, last);
-        value.store_partial(y, last);
-      }
+    for (int i = 0; i < Rows; ++i) {
+#pragma GCC unroll 8
+      for (int j = 0; j < Vectors; ++j) body(sum[i][j], i, j);
     }
+  };
+  const bool whole = t.last_cols == V::size;
+  const auto load = [&](const T* line, int j) {
+    const T* x = line + j * V::size;
+    return j + 1 < Vectors || whole ? V::load(x) : V::load_partial(x, t.last_cols);
+  };
+  if (t.alpha != 1) {
+    const V alpha = V::broadcast(t.alpha);
+    for_each([&](V& s, int, int) { s = s * alpha; });
   }
+  if (t.beta != 0) {
+    const V beta = V::broadcast(t.beta);
+    for_each([&](V& s, int i, int j) { s = s + beta * load(t.c + i * t.ldc, j); });
+  }
+  if (t.residual != nullptr) for_each([&](V& s, int i, int j) { s = s + load(t.residual + i * t.ldc, j); });
+  if (t.bias != nullptr) {
+    V bias[Vectors];
+#pragma GCC unroll 8
+    for (int j = 0; j < Vectors; ++j) bias[j] = load(t.bias, j);
+    for_each([&](V& s, int, int j) { s = s + bias[j]; });
+  }
+  if (t.relu) for_each([](V& s, int, int) { s = Relu<V>{}(s); });
+  for_each([&](V s, int i, int j) {
+    T* y = t.c + i * t.ldc + j * V::size;
+    j + 1 < Vectors || whole ? s.store(y) : s.store_partial(y, t.last_cols);
+  });
 }
 
-template <class V, int Vectors, int Rows = V::Isa::gemm_rows>
-inline Microkernel<V> microkernel_for(int64_t rows) {
+template <class V, bool RowsOfA, int Vectors, int Rows = V::Isa::gemm_rows>
+inline Microkernel<V> microkernel_of_rows(int64_t rows) {
   if constexpr (Rows > 1) {
-    if (rows < Rows) return microkernel_for<V, Vectors, Rows - 1>(rows);
+    if (rows < Rows) return microkernel_of_rows<V, RowsOfA, Vectors, Rows - 1>(rows);
   }
-  return microkernel<V, Rows, Vectors>;
+  return microkernel<V, RowsOfA, Rows, Vectors>;
 }
 
-template <class V, int Vectors = V::Isa::gemm_vectors>
+template <class V, bool RowsOfA, int Vectors = V::Isa::gemm_vectors>
 inline Microkernel<V> microkernel_for(int64_t rows, int64_t vectors) {
   if constexpr (Vectors > 1) {
-    if (vectors < Vectors) return microkernel_for<V, Vectors - 1>(rows, vectors);
+    if (vectors < Vectors) return microkernel_for<V, RowsOfA, Vectors - 1>(rows, vectors);
   }
-  return microkernel_for<V, Vectors>(rows);
+  return microkernel_of_rows<V, RowsOfA, Vectors>(rows);
 }
 
-// All tiles of a block. A panel of a stays in the first-level cache while b passes by out of the second;
-// the epilogue takes rows of c that have just been written.
+// Up to gemm_rows rows of the block. b streams past out of the second-level cache.
+template <class V, bool RowsOfA>
+inline void multiply_panel(const GemmBlock<typename V::T>& g, int64_t row, int64_t rows, const typename V::T* a,
+                           int64_t lda) {
+  using T = typename V::T;
+  constexpr int64_t tile_cols = V::Isa::gemm_vectors * V::size;
+  const bool relu = g.finish && g.activation.kind == Activation::Kind::relu;
+  const T* bias = g.finish ? g.bias : nullptr;
+  const T* residual = g.finish && g.residual != nullptr ? g.residual + row * g.ldc : nullptr;
+  const auto multiply_tile = [&](Microkernel<V> kernel, int64_t col, int64_t cols, const T* b, int64_t ldb) {
+    kernel({.k = g.k, .a = a, .lda = lda, .b = b, .ldb = ldb, .alpha = g.alpha, .beta = g.beta,
+            .c = g.c + row * g.ldc + col, .ldc = g.ldc, .last_cols = (cols - 1) % V::size + 1,
+            .bias = bias != nullptr ? bias + col : nullptr,
+            .residual = residual != nullptr ? residual + col : nullptr, .relu = relu});
+  };
+
+  const Microkernel<V> largest = microkernel_for<V, RowsOfA>(rows, V::Isa::gemm_vectors);
+  int64_t col = 0;
+  const auto packed = [&](int64_t width) { return g.b + col * g.b_depth + g.b_from * width; };
+  for (; col + tile_cols <= g.n; col += tile_cols) {
+    g.ldb == 0 ? multiply_tile(largest, col, tile_cols, packed(tile_cols), tile_cols)
+               : multiply_tile(largest, col, tile_cols, g.b + col, g.ldb);
+  }
+  const int64_t left = g.n - col;
+  if (g.ldb == 0) {
+    const int64_t vectors = (left + V::size - 1) / V::size;
+    if (left > 0) {
+      multiply_tile(microkernel_for<V, RowsOfA>(rows, vectors), col, left, packed(vectors * V::size), vectors * V::size);
+    }
+    return;
+  }
+  const int64_t vectors = left / V::size;
+  if (vectors > 0) {
+    multiply_tile(microkernel_for<V, RowsOfA>(rows, vectors), col, vectors * V::size, g.b + col, g.ldb);
+    col += vectors * V::size;
+  }
+  if (col < g.n) {
+    multiply_tile(microkernel_for<V, RowsOfA>(rows, 1), col, g.n - col, g.b_tail, V::size);
+  }
+}
+
 template <class V>
 void multiply(const GemmBlock<typename V::T>& g) {
   using T = typename V::T;
-  constexpr int64_t tile_cols = V::Isa::gemm_vectors * V::size;
-  const bool packed = g.ldb == 0;
-  const int64_t whole = g.n / tile_cols * tile_cols;
-  const int64_t vectors = (g.n - whole + V::size - 1) / V::size;
-  for (int64_t row = 0; row < g.m; row += g.a_rows) {
-    const int64_t rows = g.m - row < g.a_rows ? g.m - row : g.a_rows;
-    const T* a = g.a + row * g.k;
-    T* c = g.c + row * g.ldc;
-    const Microkernel<V> tile = microkernel_for<V>(rows, V::Isa::gemm_vectors);
-    for (int64_t col = 0; col < whole; col += tile_cols) {
-      tile(g.k, a, g.b + (packed ? col * g.k : col), packed ? tile_cols : g.ldb, g.alpha, g.beta, c + col, g.ldc,
-           tile_cols);
+  for (int64_t row = 0; row < g.m; row += g.panel_rows) {
+    const int64_t rows = g.m - row < g.panel_rows ? g.m - row : g.panel_rows;
+    const T* a = g.a + (g.trans_a ? row : row * g.lda);
+    if (g.panel != nullptr) {
+      pack<V>(!g.trans_a, rows, g.k, a, g.lda, rows, 1, g.panel);
+      multiply_panel<V, false>(g, row, rows, g.panel, rows);
+    } else if (g.trans_a) {
+      multiply_panel<V, false>(g, row, rows, a, g.lda);
+    } else {
+      multiply_panel<V, true>(g, row, rows, a, g.lda);
     }
-    if (whole < g.n) {
-      microkernel_for<V>(rows, vectors)(g.k, a, g.b + (packed ? whole * g.k : whole),
-                                        packed ? vectors * V::size : g.ldb, g.alpha, g.beta, c + whole, g.ldc,
-                                        g.n - whole);
-    }
-    if (g.finish) {
-      const T* residual = g.residual != nullptr ? g.residual + row * g.ldc : nullptr;
-      bias_activation<V>(c, rows, g.n, g.ldc, g.bias, residual, g.activation);
+    if (g.finish && g.activation.kind != Activation::Kind::relu) {
+      bias_activation<V>(g.c + row * g.ldc, rows, g.n, g.ldc, nullptr, nullptr, g.activation);
     }
   }
 }
