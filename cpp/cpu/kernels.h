@@ -157,6 +157,48 @@ struct Im2colKernels {
                      int64_t pixel_begin, int64_t pixel_end, int64_t row_begin, int64_t row_end, T* dx);
 };
 
+// One row of outputs of a depthwise convolution, all channels. The taps of output i lie in the `rows` input
+// rows from x on, at the columns start + i stride + k dilation for k in [0, taps); those outside of
+// [0, width) are 0. Steps between rows, and between the weights of taps, are in elements and may be
+// negative; the weights of a tap lie side by side, by channel.
+template <class T>
+struct DepthwiseRow {
+  int64_t channels;
+  int64_t rows, taps;
+  int64_t start, stride, dilation, width;
+  const T* x;  // column 0 of the first row
+  int64_t x_row_step;
+  const T* w;
+  int64_t w_row_step, w_step;
+  int64_t outputs;
+  int64_t y_step;  // pixels from one output to the next
+  T* y;
+  const T* bias;      // null for none
+  const T* residual;  // laid out as y; null for none
+  Activation f;
+};
+
+// The gradient of the weights of the same taps from one row of dy, for the channels [channel_begin,
+// channel_end); outputs are neighbours.
+template <class T>
+struct DepthwiseWeightsRow {
+  int64_t channels, channel_begin, channel_end;
+  int64_t rows, taps;
+  int64_t start, stride, dilation, width;
+  const T* x;
+  int64_t x_row_step;
+  int64_t outputs;
+  const T* dy;
+  T* dw;  // of the first row of taps; a tap's weights lie side by side
+  int64_t dw_row_step;
+};
+
+template <class T>
+struct DepthwiseKernels {
+  void (*depthwise_row)(const DepthwiseRow<T>& row);
+  void (*depthwise_weights_row)(const DepthwiseWeightsRow<T>& row);  // adds to dw
+};
+
 template <class T>
 struct PoolingKernels {
   // Of channels-last images. Forward: output pixels [pixel_begin, pixel_end) of the batch; every
@@ -182,6 +224,7 @@ struct Kernels : ElementwiseKernels<T>,
                  NormalizationKernels<T>,
                  SoftmaxKernels<T>,
                  Im2colKernels<T>,
+                 DepthwiseKernels<T>,
                  PoolingKernels<T> {
   GemmKernels<T> gemm;
   ImplicitKernels<T> implicit;

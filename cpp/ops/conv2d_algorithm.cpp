@@ -21,6 +21,7 @@ std::string_view name_of(Conv2dPass pass) {
 template <class T>
 std::span<const Conv2dAlgorithm<T>* const> conv2d_algorithms() {
   static const Conv2dAlgorithm<T>* const list[] = {
+      &conv2d_depthwise<T>(),
       &conv2d_pointwise<T>(),
       &conv2d_implicit<T>(),
       &conv2d_im2col<T>(),

@@ -96,6 +96,8 @@ const Conv2dAlgorithm<T>& choose_conv2d_algorithm(const Conv2dSelection& selecti
 
 // One per conv2d_<name>_cpu.cpp.
 template <class T>
+const Conv2dAlgorithm<T>& conv2d_depthwise();
+template <class T>
 const Conv2dAlgorithm<T>& conv2d_pointwise();
 template <class T>
 const Conv2dAlgorithm<T>& conv2d_implicit();

@@ -10,6 +10,8 @@
 namespace fastcnn::FASTCNN_ISA_NAMESPACE {
 
 template <class T>
+void add_depthwise(Kernels<T>& table);
+template <class T>
 void add_elementwise(Kernels<T>& table);
 template <class T>
 void add_gemm(Kernels<T>& table);

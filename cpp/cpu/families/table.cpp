@@ -5,6 +5,7 @@ namespace fastcnn::FASTCNN_ISA_NAMESPACE {
 
 template <class T>
 void fill(Kernels<T>& table) {
+  add_depthwise(table);
   add_elementwise(table);
   add_gemm(table);
   add_im2col(table);

@@ -1,0 +1,19 @@
+#include "cpu/generic/depthwise.h"
+
+#include "cpu/families/families.h"
+
+namespace fastcnn::FASTCNN_ISA_NAMESPACE {
+
+template <class T>
+void add_depthwise(Kernels<T>& table) {
+  using V = Vec<T>;
+  static_cast<DepthwiseKernels<T>&>(table) = {
+      .depthwise_row = generic::depthwise_row<V>,
+      .depthwise_weights_row = generic::depthwise_weights_row<V>,
+  };
+}
+
+template void add_depthwise(Kernels<float>& table);
+template void add_depthwise(Kernels<double>& table);
+
+}  // namespace fastcnn::FASTCNN_ISA_NAMESPACE

@@ -1,0 +1,36 @@
+// Going over the columns of a matrix, the channels of channels-last pixels, in blocks of whole vectors.
+#pragma once
+
+#include <stdint.h>
+
+#include "cpu/generic/vec.h"
+
+namespace fastcnn::generic {
+
+// Columns that are processed together: so many whole vectors, or a part of one.
+template <class V, int count>
+struct WholeVectors {
+  static constexpr int vectors = count;
+  V load(const typename V::T* p, int i) const { return V::load(p + i * V::size); }
+  void store(V v, typename V::T* p, int i) const { v.store(p + i * V::size); }
+};
+
+template <class V>
+struct PartOfVector {
+  static constexpr int vectors = 1;
+  int64_t count;
+  V load(const typename V::T* p, int) const { return V::load_partial(p, count); }
+  void store(V v, typename V::T* p, int) const { v.store_partial(p, count); }
+};
+
+// Calls body(columns, first column) until all are done, four vectors at a time as long as there are four.
+template <class V, class F>
+inline void for_column_blocks(int64_t cols, F body) {
+  int64_t j = 0;
+  for (; j + 4 * V::size <= cols; j += 4 * V::size) body(WholeVectors<V, 4>{}, j);
+  for (; j + 2 * V::size <= cols; j += 2 * V::size) body(WholeVectors<V, 2>{}, j);
+  for (; j + V::size <= cols; j += V::size) body(WholeVectors<V, 1>{}, j);
+  if (j < cols) body(PartOfVector<V>{cols - j}, j);
+}
+
+}  // namespace fastcnn::generic

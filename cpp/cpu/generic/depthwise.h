@@ -1,0 +1,239 @@
+// Depthwise convolution of channels-last images, row by row. Several outputs of a row are computed at once for
+// a vector of channels: each input is loaded once for all outputs that it belongs to.
+#pragma once
+
+#include <stdint.h>
+
+#include "cpu/generic/columns.h"
+#include "cpu/generic/elementwise.h"
+#include "cpu/generic/vec.h"
+#include "cpu/kernels.h"
+
+namespace fastcnn::generic {
+
+// Identity, ReLU and ReLU6 as bounds; NaN stays NaN.
+template <class V>
+struct Bounds {
+  using T = typename V::T;
+  V low, high;
+
+  explicit Bounds(Activation f)
+      : low(V::broadcast(f.kind == Activation::Kind::identity ? -static_cast<T>(__builtin_inf()) : 0)),
+        high(V::broadcast(f.kind == Activation::Kind::relu6 ? 6 : static_cast<T>(__builtin_inf()))) {}
+  static bool express(Activation f) {
+    return f.kind == Activation::Kind::identity || f.kind == Activation::Kind::relu ||
+           f.kind == Activation::Kind::relu6;
+  }
+  V operator()(V z) const {
+    z.raw = z.raw > high.raw ? high.raw : z.raw;
+    return {z.raw < low.raw ? low.raw : z.raw};
+  }
+};
+
+// y = bounds(sum + bias + residual) for the channels from c on.
+template <class V, class Columns>
+inline void finish_output(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, Columns columns,
+                          int64_t c, int64_t output, const V* sum) {
+  const int64_t at = output * r.y_step * r.channels + c;
+  for (int i = 0; i < Columns::vectors; ++i) {
+    V z = sum[i];
+    if (r.bias != nullptr) z = z + columns.load(r.bias + c, i);
+    if (r.residual != nullptr) z = z + columns.load(r.residual + at, i);
+    columns.store(bounds(z), r.y + at, i);
+  }
+}
+
+// Outputs [first, first + outputs) for one vector of channels. guarded: some taps are outside of the image.
+template <class V, int taps, int stride, int outputs, bool guarded>
+inline void depthwise_tile(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t c,
+                           int64_t first) {
+  using T = typename V::T;
+  constexpr int reach = (outputs - 1) * stride + taps;  // columns of the input
+  const int64_t left = r.start + first * stride;
+  V sum[outputs] = {};
+  for (int64_t row = 0; row < r.rows; ++row) {
+    const T* x = r.x + row * r.x_row_step + left * r.channels + c;
+    const T* w = r.w + row * r.w_row_step + c;
+    V weight[taps];
+    for (int k = 0; k < taps; ++k) weight[k] = V::load(w + k * r.w_step);
+#pragma GCC unroll 64
+    for (int j = 0; j < reach; ++j) {
+      if constexpr (guarded) {
+        if (left + j < 0 || left + j >= r.width) continue;
+      }
+      const V v = V::load(x + j * r.channels);
+#pragma GCC unroll 8
+      for (int k = 0; k < taps; ++k) {
+        const int output = (j - k) / stride;
+        if (j >= k && (j - k) % stride == 0 && output < outputs) sum[output] = sum[output] + v * weight[k];
+      }
+    }
+  }
+  for (int i = 0; i < outputs; ++i) finish_output(r, bounds, WholeVectors<V, 1>{}, c, first + i, sum + i);
+}
+
+// As many tiles as fit, then smaller ones. Widths of ImageNet's images are multiples of 7.
+template <class V, int taps, int stride, int outputs>
+inline void depthwise_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t c,
+                            int64_t first) {
+  for (; first + outputs <= r.outputs; first += outputs) {
+    const int64_t left = r.start + first * stride;
+    const bool inside = left >= 0 && left + (outputs - 1) * stride + taps <= r.width;
+    if (inside)
+      depthwise_tile<V, taps, stride, outputs, false>(r, bounds, c, first);
+    else
+      depthwise_tile<V, taps, stride, outputs, true>(r, bounds, c, first);
+  }
+  if constexpr (outputs > 1) {
+    if (first < r.outputs) depthwise_tiles<V, taps, stride, (outputs > 4 ? 4 : 1)>(r, bounds, c, first);
+  }
+}
+
+// One output after the other, whatever the taps.
+template <class V, class Columns>
+inline void depthwise_outputs(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, Columns columns,
+                              int64_t c) {
+  using T = typename V::T;
+  for (int64_t output = 0; output < r.outputs; ++output) {
+    const int64_t left = r.start + output * r.stride;
+    V sum[Columns::vectors] = {};
+    for (int64_t row = 0; row < r.rows; ++row)
+      for (int64_t k = 0; k < r.taps; ++k) {
+        const int64_t column = left + k * r.dilation;
+        if (column < 0 || column >= r.width) continue;
+        const T* x = r.x + row * r.x_row_step + column * r.channels + c;
+        const T* w = r.w + row * r.w_row_step + k * r.w_step + c;
+        for (int i = 0; i < Columns::vectors; ++i) sum[i] = sum[i] + columns.load(x, i) * columns.load(w, i);
+      }
+    finish_output(r, bounds, columns, c, output, sum);
+  }
+}
+
+// The tiles of these taps and this stride, where there are some; else false.
+template <class V>
+inline bool depthwise_in_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t c) {
+  if (r.dilation != 1 && r.taps > 1) return false;
+  switch (r.stride * 8 + r.taps) {
+    case 8 + 1: depthwise_tiles<V, 1, 1, 7>(r, bounds, c, 0); return true;
+    case 8 + 2: depthwise_tiles<V, 2, 1, 7>(r, bounds, c, 0); return true;
+    case 8 + 3: depthwise_tiles<V, 3, 1, 7>(r, bounds, c, 0); return true;
+    case 8 + 5: depthwise_tiles<V, 5, 1, 7>(r, bounds, c, 0); return true;
+    case 16 + 3: depthwise_tiles<V, 3, 2, 7>(r, bounds, c, 0); return true;
+    case 16 + 5: depthwise_tiles<V, 5, 2, 7>(r, bounds, c, 0); return true;
+    default: return false;
+  }
+}
+
+template <class V>
+void depthwise_row(const DepthwiseRow<typename V::T>& row) {
+  DepthwiseRow<typename V::T> r = row;
+  const bool bounded = Bounds<V>::express(row.f);
+  const Bounds<V> bounds(bounded ? row.f : Activation{});
+  int64_t c = 0;
+  while (c + V::size <= r.channels && depthwise_in_tiles(r, bounds, c)) c += V::size;
+  for_column_blocks<V>(r.channels - c,
+                       [&](auto columns, int64_t j) { depthwise_outputs(r, bounds, columns, c + j); });
+  if (bounded) return;
+  with_activation<V>(row.f, [&](auto g) {
+    for (int64_t i = 0; i < r.outputs; ++i) {
+      typename V::T* y = r.y + i * r.y_step * r.channels;
+      map<V>(y, y, r.channels, g);
+    }
+  });
+}
+
+// Adds to `rows` rows of weights at once what `outputs` neighbouring gradients contribute.
+template <class V, int rows, int taps, int stride, int outputs, bool guarded>
+inline void depthwise_weights_tile(const DepthwiseWeightsRow<typename V::T>& r, const typename V::T* x,
+                                   int64_t left, const typename V::T* dy, V (&sum)[rows][taps]) {
+  V gradient[outputs];
+  for (int i = 0; i < outputs; ++i) gradient[i] = V::load(dy + i * r.channels);
+#pragma GCC unroll 8
+  for (int row = 0; row < rows; ++row) {
+#pragma GCC unroll 64
+    for (int j = 0; j < (outputs - 1) * stride + taps; ++j) {
+      if constexpr (guarded) {
+        if (left + j < 0 || left + j >= r.width) continue;
+      }
+      const V v = V::load(x + row * r.x_row_step + j * r.channels);
+#pragma GCC unroll 8
+      for (int k = 0; k < taps; ++k) {
+        const int output = (j - k) / stride;
+        if (j >= k && (j - k) % stride == 0 && output < outputs) sum[row][k] = sum[row][k] + v * gradient[output];
+      }
+    }
+  }
+}
+
+template <class V, int taps, int stride, int rows>
+inline void depthwise_weights_tiles(const DepthwiseWeightsRow<typename V::T>& r, int64_t c, int64_t row) {
+  using T = typename V::T;
+  constexpr int outputs = 4;
+  for (; row + rows <= r.rows; row += rows) {
+    const T* x = r.x + row * r.x_row_step + c;
+    T* dw = r.dw + row * r.dw_row_step + c;
+    V sum[rows][taps];
+    for (int i = 0; i < rows; ++i)
+      for (int k = 0; k < taps; ++k) sum[i][k] = V::load(dw + i * r.dw_row_step + k * r.channels);
+    int64_t i = 0;
+    const auto left = [&] { return r.start + i * stride; };
+    const auto inside = [&](int count) { return left() >= 0 && left() + (count - 1) * stride + taps <= r.width; };
+    for (; i + outputs <= r.outputs; i += outputs) {
+      const T* from = x + left() * r.channels;
+      const T* dy = r.dy + i * r.channels + c;
+      if (inside(outputs))
+        depthwise_weights_tile<V, rows, taps, stride, outputs, false>(r, from, left(), dy, sum);
+      else
+        depthwise_weights_tile<V, rows, taps, stride, outputs, true>(r, from, left(), dy, sum);
+    }
+    for (; i < r.outputs; ++i) {
+      const T* from = x + left() * r.channels;
+      depthwise_weights_tile<V, rows, taps, stride, 1, true>(r, from, left(), r.dy + i * r.channels + c, sum);
+    }
+    for (int i = 0; i < rows; ++i)
+      for (int k = 0; k < taps; ++k) sum[i][k].store(dw + i * r.dw_row_step + k * r.channels);
+  }
+  if constexpr (rows > 1) depthwise_weights_tiles<V, taps, stride, 1>(r, c, row);
+}
+
+template <class V, class Columns>
+inline void depthwise_weights_any(const DepthwiseWeightsRow<typename V::T>& r, Columns columns, int64_t c) {
+  using T = typename V::T;
+  for (int64_t row = 0; row < r.rows; ++row)
+    for (int64_t k = 0; k < r.taps; ++k) {
+      T* dw = r.dw + row * r.dw_row_step + k * r.channels + c;
+      V sum[Columns::vectors];
+      for (int i = 0; i < Columns::vectors; ++i) sum[i] = columns.load(dw, i);
+      for (int64_t output = 0; output < r.outputs; ++output) {
+        const int64_t column = r.start + output * r.stride + k * r.dilation;
+        if (column < 0 || column >= r.width) continue;
+        const T* x = r.x + row * r.x_row_step + column * r.channels + c;
+        const T* dy = r.dy + output * r.channels + c;
+        for (int i = 0; i < Columns::vectors; ++i) sum[i] = sum[i] + columns.load(x, i) * columns.load(dy, i);
+      }
+      for (int i = 0; i < Columns::vectors; ++i) columns.store(sum[i], dw, i);
+    }
+}
+
+// Nine or ten sums fit the registers of every ISA beside four gradients: 3 rows of 3 taps or 2 rows of 5.
+template <class V>
+inline bool depthwise_weights_in_tiles(const DepthwiseWeightsRow<typename V::T>& r, int64_t c) {
+  if (r.dilation != 1) return false;
+  switch (r.stride * 8 + r.taps) {
+    case 8 + 3: depthwise_weights_tiles<V, 3, 1, 3>(r, c, 0); return true;
+    case 8 + 5: depthwise_weights_tiles<V, 5, 1, 2>(r, c, 0); return true;
+    case 16 + 3: depthwise_weights_tiles<V, 3, 2, 3>(r, c, 0); return true;
+    case 16 + 5: depthwise_weights_tiles<V, 5, 2, 2>(r, c, 0); return true;
+    default: return false;
+  }
+}
+
+template <class V>
+void depthwise_weights_row(const DepthwiseWeightsRow<typename V::T>& r) {
+  int64_t c = r.channel_begin;
+  while (c + V::size <= r.channel_end && depthwise_weights_in_tiles<V>(r, c)) c += V::size;
+  for_column_blocks<V>(r.channel_end - c,
+                       [&](auto columns, int64_t j) { depthwise_weights_any<V>(r, columns, c + j); });
+}
+
+}  // namespace fastcnn::generic

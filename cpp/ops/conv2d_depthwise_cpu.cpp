@@ -1,0 +1,229 @@
+// One kernel per channel: memory bounds it, so rows of pixels go by once and channels are the vectors. The
+// gradient of the input is such a convolution of dy again, per residue class of positions modulo the stride.
+#include <algorithm>
+#include <numeric>
+
+#include "core/thread_pool.h"
+#include "cpu/kernels.h"
+#include "ops/conv2d_algorithm.h"
+#include "ops/parallel.h"
+
+namespace fastcnn {
+namespace {
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// Along one axis, the taps k of a window that reach the input positions i of one residue class modulo the
+// stride, and the outputs that they belong to: i = output stride - pad + k dilation.
+struct TapsOfClass {
+  std::int64_t first = 0;  // k, in steps of `step`
+  std::int64_t step = 1;
+  std::int64_t count = 0;
+  std::int64_t output = 0;       // of the first tap for the first position of the class
+  std::int64_t output_step = 1;  // how much earlier the output of the next tap is
+
+  TapsOfClass(std::int64_t position, std::int64_t taps, std::int64_t stride, std::int64_t pad,
+              std::int64_t dilation) {
+    const std::int64_t common = std::gcd(stride, dilation);
+    step = stride / common;
+    output_step = dilation / common;
+    while (first < taps && (position + pad - first * dilation) % stride != 0) ++first;
+    if (first == taps) return;
+    count = ceil_div(taps - first, step);
+    output = (position + pad - first * dilation) / stride;
+  }
+};
+
+// The taps of [0, taps) whose position start + tap * step lies in [0, extent).
+struct TapsInside {
+  std::int64_t begin = 0, end = 0;
+
+  TapsInside(std::int64_t start, std::int64_t taps, std::int64_t step, std::int64_t extent) {
+    const auto inside = [&](std::int64_t tap) {
+      const std::int64_t position = start + tap * step;
+      return position >= 0 && position < extent;
+    };
+    while (begin < taps && !inside(begin)) ++begin;
+    end = begin;
+    while (end < taps && inside(end)) ++end;
+  }
+  std::int64_t count() const { return end - begin; }
+};
+
+// Calls body(image, row) for all rows of a batch of images, a few rows to a task: enough tasks for many
+// cores, and tasks so long that what they read twice, where they meet, is little.
+template <class F>
+void for_rows(std::int64_t images, std::int64_t rows, std::int64_t row_elements, std::int64_t taps, F body) {
+  const std::int64_t all = images * rows;
+  const std::int64_t elements = std::clamp<std::int64_t>(all * row_elements / 64, 1 << 14, 1 << 16);
+  const std::int64_t rows_per_task = std::max<std::int64_t>(1, elements / row_elements);
+  parallel_for(ceil_div(all, rows_per_task), 2 * taps * rows_per_task * row_elements, [&](std::int64_t task, int) {
+    const std::int64_t end = std::min(all, (task + 1) * rows_per_task);
+    for (std::int64_t row = task * rows_per_task; row < end; ++row) body(row / rows, row % rows);
+  });
+}
+
+// How the gradient of the weights is cut: channels, and bands of rows of dy, whose sums are added in order.
+struct WeightsCut {
+  std::int64_t channels;  // of a block
+  std::int64_t channel_blocks;
+  std::int64_t band_rows;
+  std::int64_t bands;
+
+  explicit WeightsCut(const Conv2dProblem& p) {
+    constexpr std::int64_t enough_tasks = 32, least_elements = 1 << 14;
+    channels = std::min<std::int64_t>(p.c_in, 256);
+    channel_blocks = ceil_div(p.c_in, channels);
+    const std::int64_t rows = p.n * p.h_out;
+    const std::int64_t least_rows = ceil_div(least_elements, p.w_out * channels);
+    band_rows = std::max(least_rows, ceil_div(rows * channel_blocks, enough_tasks));
+    bands = ceil_div(rows, band_rows);
+  }
+  std::int64_t sums(const Conv2dProblem& p) const { return (bands + 1) * p.taps() * p.c_in; }
+};
+
+template <class T>
+class Depthwise final : public Conv2dAlgorithm<T> {
+ public:
+  std::string_view name() const override { return "depthwise"; }
+
+  std::string_view refusal(const Conv2dProblem& p, Conv2dPass) const override {
+    if (p.groups != p.c_in) return "channels are not all apart";
+    if (p.c_out != p.c_in) return "there are several outputs of a channel";
+    return {};
+  }
+
+  ScratchSize scratch(const Conv2dProblem& p, Conv2dPass pass) const override {
+    if (pass != Conv2dPass::backward_weights) return {};
+    return {.shared = static_cast<std::size_t>(WeightsCut(p).sums(p)) * sizeof(T)};
+  }
+
+  // By tap and then by channel.
+  std::int64_t prepared_elements(const Conv2dProblem& p, Conv2dPass pass) const override {
+    return pass == Conv2dPass::backward_weights ? 0 : p.weights();
+  }
+  void prepare(const Conv2dProblem& p, Conv2dPass, const T* w, T* prepared) const override {
+    for (std::int64_t c = 0; c < p.c_in; ++c)
+      for (std::int64_t tap = 0; tap < p.taps(); ++tap) prepared[tap * p.c_in + c] = w[c * p.taps() + tap];
+  }
+
+  void forward(const Conv2dProblem& p, const T* x, const T* w, const Epilogue<T>& epilogue, T* y,
+               const Scratch&) const override {
+    const std::int64_t channels = p.c_in;
+    for_rows(p.n, p.h_out, p.w_out * channels, p.taps(), [&](std::int64_t image, std::int64_t row) {
+      const std::int64_t top = row * p.stride_h - p.pad_h;
+      const TapsInside inside(top, p.k_h, p.dilation_h, p.h_in);
+      const std::int64_t at = (image * p.h_out + row) * p.w_out * channels;
+      kernels<T>().depthwise_row(
+          {.channels = channels,
+           .rows = inside.count(),
+           .taps = p.k_w,
+           .start = -p.pad_w,
+           .stride = p.stride_w,
+           .dilation = p.dilation_w,
+           .width = p.w_in,
+           .x = x + (image * p.h_in + top + inside.begin * p.dilation_h) * p.w_in * channels,
+           .x_row_step = p.dilation_h * p.w_in * channels,
+           .w = w + inside.begin * p.k_w * channels,
+           .w_row_step = p.k_w * channels,
+           .w_step = channels,
+           .outputs = p.w_out,
+           .y_step = 1,
+           .y = y + at,
+           .bias = epilogue.bias,
+           .residual = epilogue.residual != nullptr ? epilogue.residual + at : nullptr,
+           .f = epilogue.activation});
+    });
+  }
+
+  void backward_data(const Conv2dProblem& p, const T* dy, const T* w, T* dx, const Scratch&) const override {
+    const std::int64_t channels = p.c_in;
+    const std::int64_t taps = ceil_div(p.k_h, p.stride_h) * ceil_div(p.k_w, p.stride_w);
+    for_rows(p.n, p.h_in, p.w_in * channels, taps, [&](std::int64_t image, std::int64_t row) {
+      const TapsOfClass vertical(row, p.k_h, p.stride_h, p.pad_h, p.dilation_h);
+      const TapsInside inside(vertical.output, vertical.count, -vertical.output_step, p.h_out);
+      const std::int64_t dy_row = vertical.output - inside.begin * vertical.output_step;
+      for (std::int64_t col = 0; col < std::min(p.stride_w, p.w_in); ++col) {
+        const TapsOfClass horizontal(col, p.k_w, p.stride_w, p.pad_w, p.dilation_w);
+        const std::int64_t last = horizontal.count - 1;  // the last tap has the leftmost output
+        const std::int64_t tap = (vertical.first + inside.begin * vertical.step) * p.k_w + horizontal.first +
+                                 last * horizontal.step;
+        kernels<T>().depthwise_row({.channels = channels,
+                                    .rows = horizontal.count > 0 ? inside.count() : 0,
+                                    .taps = horizontal.count,
+                                    .start = horizontal.output - last * horizontal.output_step,
+                                    .stride = 1,
+                                    .dilation = horizontal.output_step,
+                                    .width = p.w_out,
+                                    .x = dy + (image * p.h_out + dy_row) * p.w_out * channels,
+                                    .x_row_step = -vertical.output_step * p.w_out * channels,
+                                    .w = w + tap * channels,
+                                    .w_row_step = vertical.step * p.k_w * channels,
+                                    .w_step = -horizontal.step * channels,
+                                    .outputs = ceil_div(p.w_in - col, p.stride_w),
+                                    .y_step = p.stride_w,
+                                    .y = dx + ((image * p.h_in + row) * p.w_in + col) * channels,
+                                    .bias = nullptr,
+                                    .residual = nullptr,
+                                    .f = {}});
+      }
+    });
+  }
+
+  void backward_weights(const Conv2dProblem& p, const T* x, const T* dy, T* dw,
+                        const Scratch& scratch) const override {
+    const WeightsCut cut(p);
+    const std::int64_t channels = p.c_in;
+    const std::int64_t sums = p.taps() * channels;
+    T* total = scratch.template shared<T>();
+    T* partial = total + sums;
+    const std::int64_t ops = 2 * p.taps() * cut.band_rows * p.w_out * cut.channels;
+    parallel_for(cut.bands * cut.channel_blocks, ops, [&](std::int64_t task, int) {
+      const std::int64_t channel = task % cut.channel_blocks * cut.channels;
+      const std::int64_t channel_end = std::min(channels, channel + cut.channels);
+      const std::int64_t band = task / cut.channel_blocks;
+      T* sum = partial + band * sums;
+      for (std::int64_t tap = 0; tap < p.taps(); ++tap)
+        std::fill(sum + tap * channels + channel, sum + tap * channels + channel_end, T{0});
+      const std::int64_t end = std::min(p.n * p.h_out, (band + 1) * cut.band_rows);
+      for (std::int64_t row = band * cut.band_rows; row < end; ++row) {
+        const std::int64_t top = row % p.h_out * p.stride_h - p.pad_h;
+        const TapsInside inside(top, p.k_h, p.dilation_h, p.h_in);
+        kernels<T>().depthwise_weights_row(
+            {.channels = channels,
+             .channel_begin = channel,
+             .channel_end = channel_end,
+             .rows = inside.count(),
+             .taps = p.k_w,
+             .start = -p.pad_w,
+             .stride = p.stride_w,
+             .dilation = p.dilation_w,
+             .width = p.w_in,
+             .x = x + (row / p.h_out * p.h_in + top + inside.begin * p.dilation_h) * p.w_in * channels,
+             .x_row_step = p.dilation_h * p.w_in * channels,
+             .outputs = p.w_out,
+             .dy = dy + row * p.w_out * channels,
+             .dw = sum + inside.begin * p.k_w * channels,
+             .dw_row_step = p.k_w * channels});
+      }
+    });
+    parallel_ranges(sums, cut.bands, [&](std::int64_t begin, std::int64_t end) {
+      kernels<T>().column_sums(partial + begin, cut.bands, end - begin, sums, total + begin);
+    });
+    for (std::int64_t c = 0; c < channels; ++c)
+      for (std::int64_t tap = 0; tap < p.taps(); ++tap) dw[c * p.taps() + tap] = total[tap * channels + c];
+  }
+};
+
+}  // namespace
+
+template <class T>
+const Conv2dAlgorithm<T>& conv2d_depthwise() {
+  static const Depthwise<T> algorithm;
+  return algorithm;
+}
+
+template const Conv2dAlgorithm<float>& conv2d_depthwise();
+template const Conv2dAlgorithm<double>& conv2d_depthwise();
+
+}  // namespace fastcnn
