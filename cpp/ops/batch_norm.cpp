@@ -101,11 +101,16 @@ std::shared_ptr<const Op> BatchNorm::fused_with(const Activation& f) const {
   return std::make_shared<BatchNorm>(options);
 }
 
-std::shared_ptr<const Op> BatchNorm::fused_with_add() const {
+std::shared_ptr<const Op> BatchNorm::fused_with_add(Specs) const {
   if (options_.activation.kind != Activation::Kind::identity || options_.residual) return nullptr;
   Options options = options_;
   options.residual = true;
   return std::make_shared<BatchNorm>(options);
+}
+
+std::optional<ChannelNorm> BatchNorm::as_channel_norm(Specs x) const {
+  if (options_.residual || options_.activation.kind != Activation::Kind::identity || !is_present(x, 3)) return {};
+  return ChannelNorm{options_.eps};
 }
 
 }  // namespace fastcnn

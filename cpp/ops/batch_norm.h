@@ -40,7 +40,8 @@ class BatchNorm final : public Op {
   bool forward_in_place(Specs) const override { return true; }
   bool backward_in_place(Specs) const override { return true; }
   std::shared_ptr<const Op> fused_with(const Activation& f) const override;
-  std::shared_ptr<const Op> fused_with_add() const override;
+  std::shared_ptr<const Op> fused_with_add(Specs x) const override;
+  std::optional<ChannelNorm> as_channel_norm(Specs x) const override;
   // Throws ShapeError in training when there is only one value per channel.
   void forward(const ForwardArgs& args) const override;
   void backward(const BackwardArgs& args) const override;

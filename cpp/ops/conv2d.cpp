@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "ops/activation.h"
+#include "ops/channel_norm.h"
 #include "ops/checks.h"
 
 namespace fastcnn {
@@ -47,6 +48,8 @@ std::string Conv2d::describe(Specs x) const {
   if (options_.pad != Pair{0, 0}) text += ", pad=" + fastcnn::describe(options_.pad);
   if (options_.dilation != Pair{1, 1}) text += ", dilation=" + fastcnn::describe(options_.dilation);
   if (options_.groups > 1) text += ", groups=" + std::to_string(options_.groups);
+  if (options_.norm) text += ", batch norm";
+  if (options_.residual) text += ", add";
   if (options_.activation.kind != Activation::Kind::identity)
     text += ", " + fastcnn::describe(options_.activation);
   return text;
@@ -82,7 +85,8 @@ void Conv2d::check(const Spec& x, const Spec& w) const {
 }
 
 Spec Conv2d::infer(Specs x) const {
-  check_inputs(x, 2, 3, "x, w, b");
+  const bool fused = options_.norm || options_.residual;
+  check_inputs(x, fused ? places() : 2, places(), fused ? "x, w, b and what is fused" : "x, w, b");
   check(x[0], x[1]);
   const Conv2dProblem p = problem(x[0].shape, x[1].shape);
   if (is_present(x, 2)) {
@@ -91,10 +95,16 @@ Spec Conv2d::infer(Specs x) const {
       throw ShapeError("bias has shape " + x[2].shape.str() + ", expected " + Shape{p.c_out}.str());
     }
   }
+  if (options_.norm) check_channel_norm(x, 3, p.c_out);
+  const Spec y{{p.n, p.c_out, p.h_out, p.w_out}, x[0].dtype};
+  if (options_.residual) {
+    check_same_dtype(x[places() - 1], "residual", x[0], "input");
+    check_same_shape(x[places() - 1], "residual", y, "output");
+  }
   dispatch_floating(x[0].dtype, [&]<class T>() {
     for (const Conv2dPass pass : conv2d_passes) choose_conv2d_algorithm<T>(selection_, p, pass);
   });
-  return {{p.n, p.c_out, p.h_out, p.w_out}, x[0].dtype};
+  return y;
 }
 
 Needs Conv2d::backward_needs(Specs) const {
@@ -128,6 +138,22 @@ std::shared_ptr<const Op> Conv2d::fused_with(const Activation& f) const {
   if (options_.activation.kind != Activation::Kind::identity || !f.gradient_from_output()) return nullptr;
   Options options = options_;
   options.activation = f;
+  return std::make_shared<Conv2d>(std::move(options));
+}
+
+std::shared_ptr<const Op> Conv2d::fused_with(const ChannelNorm& norm, Specs x) const {
+  const bool taken = options_.norm || options_.residual || options_.activation.kind != Activation::Kind::identity;
+  if (taken || x.size() != places()) return nullptr;
+  Options options = options_;
+  options.norm = norm;
+  return std::make_shared<Conv2d>(std::move(options));
+}
+
+std::shared_ptr<const Op> Conv2d::fused_with_add(Specs x) const {
+  const bool taken = options_.residual || options_.activation.kind != Activation::Kind::identity;
+  if (taken || x.size() != places()) return nullptr;
+  Options options = options_;
+  options.residual = true;
   return std::make_shared<Conv2d>(std::move(options));
 }
 

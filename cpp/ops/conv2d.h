@@ -1,10 +1,13 @@
 // Two-dimensional convolution (cross-correlation, as every framework means it) with groups:
 // y[n, co, oh, ow] = f(b[co] + sum over ci, kh, kw of w[co, ci, kh, kw] x[n, group + ci, ih, iw]) with
 // ih = oh stride - pad + kh dilation, iw alike, and x 0 outside of the image.
-// Inputs x (n, c_in, h, w), w (c_out, c_in/groups, k_h, k_w), b (c_out) optional.
+// Inputs x (n, c_in, h, w), w (c_out, c_in/groups, k_h, k_w), b (c_out) optional. With `norm` the sum is
+// normalised per channel: gamma, beta (optional), mean and variance (c_out) follow. With `residual` the last
+// input, of y's shape, is added before f.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cpu/activation.h"
@@ -24,6 +27,8 @@ class Conv2d final : public Op {
     std::int64_t groups = 1;
     std::string algorithm = "auto";  // or a name of conv2d_algorithms()
     Activation activation;
+    std::optional<ChannelNorm> norm{};  // for inference alone
+    bool residual = false;
   };
 
   // Throws ValueError for groups below 1, for an activation whose gradient can't be had from y, and for an
@@ -45,6 +50,8 @@ class Conv2d final : public Op {
   std::int64_t macs(Specs x) const override;
   std::string algorithm(Specs x) const override;
   std::shared_ptr<const Op> fused_with(const Activation& f) const override;
+  std::shared_ptr<const Op> fused_with(const ChannelNorm& norm, Specs x) const override;
+  std::shared_ptr<const Op> fused_with_add(Specs x) const override;
   void forward(const ForwardArgs& args) const override;
   void backward(const BackwardArgs& args) const override;
 
@@ -55,6 +62,8 @@ class Conv2d final : public Op {
   // Of inputs that infer() has accepted.
   Conv2dProblem problem(const Shape& x, const Shape& w) const;
   void check(const Spec& x, const Spec& w) const;
+  // How many inputs there are with all optional ones: x, w, b and those of `norm` and `residual`.
+  std::size_t places() const { return 3 + (options_.norm ? 4 : 0) + (options_.residual ? 1 : 0); }
 
   Options options_;
   Conv2dSelection selection_;

@@ -2,9 +2,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/error.h"
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
+#include "ops/channel_norm.h"
 #include "ops/conv2d.h"
+#include "ops/parallel.h"
 
 namespace fastcnn {
 namespace {
@@ -46,6 +49,12 @@ View input_gradient(const BackwardArgs& args, std::size_t i) {
   return i < args.dx.size() ? args.dx[i] : View{};
 }
 
+// What the biases take in front of prepared weights.
+template <class T>
+std::size_t bias_bytes(const Conv2dProblem& p) {
+  return align_up(static_cast<std::size_t>(p.c_out) * sizeof(T));
+}
+
 template <class T>
 void fill_zero(View view) {
   if (view) std::fill_n(view.as<T>(), view.spec.shape.numel(), T{0});
@@ -83,16 +92,29 @@ struct Conv2d::Pass {
   ScratchSize scratch;
 };
 
+// The weights as the algorithm reads them; with a norm they hold it, and the biases with it come first.
 std::size_t Conv2d::prepared_bytes(Specs x) const {
   const Conv2dProblem p = problem(x[0].shape, x[1].shape);
   if (p.n == 0) return 0;
-  return dispatch_floating(x[0].dtype, [&]<class T>() { return Pass<T>(*this, p, Conv2dPass::forward).weight_bytes; });
+  return dispatch_floating(x[0].dtype, [&]<class T>() {
+    const std::size_t weights = Pass<T>(*this, p, Conv2dPass::forward).weight_bytes;
+    if (!options_.norm) return weights;
+    return bias_bytes<T>(p) + (weights > 0 ? weights : x[1].bytes());
+  });
 }
 
 void Conv2d::prepare(std::span<const ConstView> x, std::byte* prepared) const {
   const Conv2dProblem p = problem(x[0].spec.shape, x[1].spec.shape);
   dispatch_floating(x[1].spec.dtype, [&]<class T>() {
-    Pass<T>(*this, p, Conv2dPass::forward).prepare(x[1].as<T>(), reinterpret_cast<T*>(prepared));
+    const Pass<T> pass(*this, p, Conv2dPass::forward);
+    if (!options_.norm) return pass.prepare(x[1].as<T>(), reinterpret_cast<T*>(prepared));
+    T* const biases = reinterpret_cast<T*>(prepared);
+    T* const weights = reinterpret_cast<T*>(prepared + bias_bytes<T>(p));
+    Tensor aside;  // once per state of the parameters
+    if (pass.weight_bytes > 0) aside = Tensor(x[1].spec);
+    T* const folded = aside ? aside.view().template as<T>() : weights;
+    fold_channel_norm<T>(*options_.norm, {x, 3}, x[1].as<T>(), x[2].as<T>(), p.c_out, p.depth(), folded, biases);
+    if (aside) pass.prepare(folded, weights);
   });
 }
 
@@ -117,9 +139,19 @@ void Conv2d::forward(const ForwardArgs& args) const {
   dispatch_floating(args.y.spec.dtype, [&]<class T>() {
     const Pass<T> pass(*this, p, Conv2dPass::forward);
     const T* bias = args.x.size() > 2 ? args.x[2].as<T>() : nullptr;
-    const auto [w, scratch] = pass.weights(args.x[1].as<T>(), reinterpret_cast<const T*>(args.prepared), args.scratch);
-    pass.algorithm.forward(p, args.x[0].as<T>(), w, {.bias = bias, .activation = options_.activation},
-                           args.y.as<T>(), scratch);
+    const T* weights = args.x[1].as<T>();
+    const std::byte* prepared = args.prepared;
+    if (options_.norm) {
+      if (prepared == nullptr) throw Error("conv2d with a batch norm needs what prepare() makes");
+      bias = reinterpret_cast<const T*>(prepared);
+      prepared += bias_bytes<T>(p);
+      weights = reinterpret_cast<const T*>(prepared);
+    }
+    const auto [w, scratch] = pass.weights(weights, reinterpret_cast<const T*>(prepared), args.scratch);
+    const T* residual = options_.residual ? args.x.back().as<T>() : nullptr;
+    pass.algorithm.forward(p, args.x[0].as<T>(), w,
+                           {.bias = bias, .residual = residual, .activation = options_.activation}, args.y.as<T>(),
+                           scratch);
   });
 }
 
@@ -136,6 +168,8 @@ void Conv2d::backward(const BackwardArgs& args) const {
     }
     T* dy = args.dy.as<T>();
     sum_gradient(p, options_.activation, args.y.as<T>(), dy, db.as<T>(), args.scratch.shared<T>());
+    const View dresidual = options_.residual ? input_gradient(args, places() - 1) : View{};
+    if (dresidual) parallel_copy(dy, dresidual.data, static_cast<std::int64_t>(dresidual.spec.bytes()));
     if (dx) {
       const Pass<T> pass(*this, p, Conv2dPass::backward_data);
       const auto [w, scratch] = pass.weights(args.x[1].as<T>(), nullptr, args.scratch);

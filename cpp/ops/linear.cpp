@@ -2,34 +2,58 @@
 
 #include "core/error.h"
 #include "ops/activation.h"
+#include "ops/channel_norm.h"
 #include "ops/checks.h"
 
 namespace fastcnn {
 
-Linear::Linear(const Activation& f) : f_(f) {
+Linear::Linear(const Options& options) : options_(options) {
+  const Activation& f = options.activation;
   if (!f.gradient_from_output())
     throw ValueError("linear can't end in " + fastcnn::describe(f) + ", whose gradient needs its input; add it as a layer");
 }
 
 OpPtr Linear::make(Attributes& attributes) {
-  return std::make_shared<Linear>(read_activation(attributes, "activation", "identity"));
+  return std::make_shared<Linear>(Options{.activation = read_activation(attributes, "activation", "identity")});
 }
 
 std::shared_ptr<const Op> Linear::fused_with(const Activation& f) const {
-  if (f_.kind != Activation::Kind::identity || !f.gradient_from_output()) return nullptr;
-  return std::make_shared<Linear>(f);
+  if (options_.activation.kind != Activation::Kind::identity || !f.gradient_from_output()) return nullptr;
+  Options options = options_;
+  options.activation = f;
+  return std::make_shared<Linear>(options);
+}
+
+std::shared_ptr<const Op> Linear::fused_with(const ChannelNorm& norm, Specs x) const {
+  const bool taken = options_.norm || options_.residual || options_.activation.kind != Activation::Kind::identity;
+  if (taken || x.size() != places()) return nullptr;
+  Options options = options_;
+  options.norm = norm;
+  return std::make_shared<Linear>(options);
+}
+
+std::shared_ptr<const Op> Linear::fused_with_add(Specs x) const {
+  const bool taken = options_.residual || options_.activation.kind != Activation::Kind::identity;
+  if (taken || x.size() != places()) return nullptr;
+  Options options = options_;
+  options.residual = true;
+  return std::make_shared<Linear>(options);
 }
 
 std::string Linear::describe(Specs x) const {
   std::string text = "Linear";
   if (x.size() > 1 && x[1].shape.rank() == 2)
     text.append(" ").append(std::to_string(x[1].shape[1])).append("→").append(std::to_string(x[1].shape[0]));
-  if (f_.kind != Activation::Kind::identity) text.append(", ").append(fastcnn::describe(f_));
+  if (options_.norm) text += ", batch norm";
+  if (options_.residual) text += ", add";
+  if (options_.activation.kind != Activation::Kind::identity) text += ", " + fastcnn::describe(options_.activation);
   return text;
 }
 
 Spec Linear::infer(Specs x) const {
-  check_inputs(x, 2, 3, "x, w and optionally b");
+  const bool fused = options_.norm || options_.residual;
+  check_inputs(x, fused ? places() : 2, places(),
+               fused ? "x, w, b and what is fused" : "x, w and optionally b");
   check_floating(x[0]);
   check_same_dtype(x[1], "weight", x[0], "input");
   check_rank(x[1], 2, "(out, features)", "weight");
@@ -43,10 +67,23 @@ Spec Linear::infer(Specs x) const {
     if (x[2].shape != Shape{out})
       throw ShapeError("bias has shape " + x[2].shape.str() + ", expected " + Shape{out}.str());
   }
-  return {{x[0].shape[0], out}, x[0].dtype};
+  if (options_.norm) check_channel_norm(x, 3, out);
+  const Spec y{{x[0].shape[0], out}, x[0].dtype};
+  if (options_.residual) {
+    check_same_dtype(x[places() - 1], "residual", x[0], "input");
+    check_same_shape(x[places() - 1], "residual", y, "output");
+  }
+  return y;
 }
 
-Needs Linear::backward_needs(Specs) const { return {.x = 0b11, .y = !f_.gradient_is_constant()}; }
+Needs Linear::backward_needs(Specs) const {
+  return {.x = 0b11, .y = !options_.activation.gradient_is_constant()};
+}
+
+// With a norm: the biases and weights that hold it.
+std::size_t Linear::prepared_bytes(Specs x) const {
+  return options_.norm ? align_up(static_cast<std::size_t>(x[1].shape[0]) * size_of(x[1].dtype)) + x[1].bytes() : 0;
+}
 
 std::int64_t Linear::macs(Specs x) const { return x[0].shape[0] * x[1].shape.numel(); }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -57,6 +58,11 @@ class Scratch {
   std::byte* shared_ = nullptr;
   std::byte* per_thread_ = nullptr;
   std::size_t stride_ = 0;
+};
+
+// y = gamma (x - mean) / sqrt(variance + eps) + beta.
+struct ChannelNorm {
+  double eps;
 };
 
 // What is the same for every op of one run.
@@ -124,8 +130,15 @@ class Op {
   // Backward then takes f' from y, so in training only an f with gradient_from_output() may be fused.
   virtual std::shared_ptr<const Op> fused_with(const Activation&) const { return nullptr; }
   // The same op with one more input, the last, of the output's shape, which is added to the output; null where
-  // it can't (there is one already, or an activation). All optional inputs before it must have their places.
-  virtual std::shared_ptr<const Op> fused_with_add() const { return nullptr; }
+  // it can't (there is one already, or an activation, or an optional input of `x` without a place).
+  virtual std::shared_ptr<const Op> fused_with_add(Specs /*x*/) const { return nullptr; }
+  // Whether the op is nothing but the sum of its two inputs (so that a producer may take it in).
+  virtual bool is_sum() const { return false; }
+  // For inference: the same op with this done to each channel of its output; gamma, beta, mean and variance
+  // are four more inputs, the last. Null where it can't, as above.
+  virtual std::shared_ptr<const Op> fused_with(const ChannelNorm&, Specs /*x*/) const { return nullptr; }
+  // What the op is at inference, when its inputs are x, gamma, beta, mean and variance and it is nothing else.
+  virtual std::optional<ChannelNorm> as_channel_norm(Specs /*x*/) const { return std::nullopt; }
   // The function, when the op is nothing but an activation (so that a producer may take it in); else null.
   virtual const Activation* as_activation() const { return nullptr; }
 

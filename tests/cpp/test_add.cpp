@@ -31,6 +31,20 @@ TEST(Add, gradients_match_finite_differences) {
   expect_gradients_match_finite_differences(make_op("add", {}), inputs({3, 5, 2, 2}, DType::float64));
 }
 
+TEST(Add, applies_an_activation_to_the_sum) {
+  const auto x = inputs({2, 3, 5, 7}, DType::float64);
+  const OpPtr op = Add().fused_with({.kind = Activation::Kind::relu});
+  const Tensor y = OpRunner(op, x).forward();
+  for (std::int64_t i = 0; i < y.spec().shape.numel(); ++i)
+    ASSERT_EQ(element(y, i), std::max(element(x[0], i) + element(x[1], i), 0.0));
+  EXPECT_EQ(op->describe({}), "Add, relu");
+  EXPECT_EQ(op->fused_with({.kind = Activation::Kind::relu}), nullptr);
+  EXPECT_EQ(Add().fused_with({.kind = Activation::Kind::square}), nullptr);
+  const OpPtr tanh = Add().fused_with({.kind = Activation::Kind::tanh});
+  expect_gradients_match_finite_differences(tanh, inputs({3, 5, 2, 2}, DType::float64));
+  expect_same_bytes_at_any_thread_count(op, inputs({3, 70001}, DType::float32));
+}
+
 TEST(Add, has_the_same_bytes_at_any_thread_count) {
   expect_same_bytes_at_any_thread_count(make_op("add", {}), inputs({3, 70001}, DType::float32));
 }

@@ -107,6 +107,42 @@ TEST_P(EachCase, AlgorithmsEqualReferenceInFloat64) {
   expect_algorithms_equal_reference<double>(GetParam(), 1e-13);
 }
 
+TEST_P(EachCase, AlgorithmsAddAResidualBeforeTheActivation) {
+  std::vector<Tensor> x = inputs(GetParam(), DType::float32);
+  const std::vector<Spec> specs{x[0].spec(), x[1].spec(), x[2].spec()};
+  const Tensor plain = OpRunner(make_conv(GetParam(), "reference"), x).forward();
+  const Tensor residual = random_tensor(plain.spec(), 5);
+  const Tensor expected(plain.spec());
+  for (std::int64_t i = 0; i < plain.spec().shape.numel(); ++i) {
+    const float sum = plain.view().as<float>()[i] + residual.view().as<float>()[i];
+    expected.view().as<float>()[i] = std::max(sum, 0.0f);
+  }
+  x.push_back(residual);
+  for (const Conv2dAlgorithm<float>* algorithm : conv2d_algorithms<float>()) {
+    const OpPtr op = make_conv(GetParam(), std::string(algorithm->name()));
+    try {
+      op->infer(specs);
+    } catch (const ValueError&) {
+      continue;  // refused
+    }
+    const OpPtr fused = op->fused_with_add(specs)->fused_with({.kind = Activation::Kind::relu});
+    expect_near(OpRunner(fused, x).forward(), expected, 1e-5, std::string(algorithm->name()));
+  }
+}
+
+TEST(Conv2d, TakesAResidualOnceAndNotBehindAnActivation) {
+  const std::vector<Spec> x{{{1, 2, 3, 3}}, {{4, 2, 3, 3}}, {{4}}};
+  const OpPtr plain = std::make_shared<Conv2d>(Conv2d::Options{});
+  EXPECT_EQ(plain->fused_with_add({x.data(), 2}), nullptr);  // b has no place
+  const OpPtr sum = plain->fused_with_add(x);
+  const std::vector<Spec> with_residual{x[0], x[1], x[2], {{1, 4, 1, 1}}};
+  EXPECT_EQ(sum->infer(with_residual).shape, (Shape{1, 4, 1, 1}));
+  EXPECT_EQ(sum->describe(with_residual), "Conv2d 2→4, 3x3, add");
+  EXPECT_EQ(sum->fused_with_add(with_residual), nullptr);
+  EXPECT_EQ(sum->fused_with(ChannelNorm{1e-5}, with_residual), nullptr);
+  EXPECT_EQ(plain->fused_with({.kind = Activation::Kind::relu})->fused_with_add(x), nullptr);
+}
+
 TEST_P(EachCase, GradientsMatchFiniteDifferences) {
   const std::vector<Tensor> x = inputs(GetParam(), DType::float64);
   const Activation tanh{.kind = Activation::Kind::tanh, .a = 1.7, .b = 0.1};

@@ -33,9 +33,9 @@ TEST(Linear, matches_its_definition) {
          {std::array<std::int64_t, 3>{1, 1, 1}, {1, 800, 10}, {7, 33, 129}, {64, 17, 5}, {0, 4, 3}})
       for (const bool bias : {true, false}) {
         const auto x32 = inputs(n, features, out, DType::float32, bias);
-        expect_near(OpRunner(std::make_shared<Linear>(f), x32).forward(), expected<float>(x32, f), 1e-5, "float32");
+        expect_near(OpRunner(std::make_shared<Linear>(Linear::Options{.activation = f}), x32).forward(), expected<float>(x32, f), 1e-5, "float32");
         const auto x64 = inputs(n, features, out, DType::float64, bias);
-        expect_near(OpRunner(std::make_shared<Linear>(f), x64).forward(), expected<double>(x64, f), 1e-13, "float64");
+        expect_near(OpRunner(std::make_shared<Linear>(Linear::Options{.activation = f}), x64).forward(), expected<double>(x64, f), 1e-13, "float64");
       }
 }
 
@@ -72,7 +72,7 @@ TEST(Linear, has_the_same_bytes_at_any_thread_count) {
 }
 
 TEST(Linear, takes_an_activation_once) {
-  const Linear plain;
+  const Linear plain({});
   EXPECT_NE(plain.fused_with({Activation::Kind::relu}), nullptr);
   EXPECT_EQ(plain.fused_with({Activation::Kind::square}), nullptr);
   EXPECT_EQ(plain.fused_with({Activation::Kind::relu})->fused_with({Activation::Kind::relu}), nullptr);

@@ -10,7 +10,13 @@ enum class Mode { inference, training };
 // Drops nodes from which no output is reached. Inputs and parameters stay.
 Graph drop_dead_nodes(const Graph& graph);
 
-// Moves an activation into the epilogue of the convolution or linear layer that alone feeds it.
+// At inference: a batch norm moves into the weights of the layer that alone feeds it.
+Graph fold_norms(const Graph& graph);
+
+// A sum moves into one of the layers that alone feed it, as its residual input.
+Graph fuse_adds(const Graph& graph);
+
+// Moves an activation into the layer that alone feeds it, such as the epilogue of a convolution.
 // In training only where the gradient can be had from the output.
 Graph fuse_activations(const Graph& graph, Mode mode);
 

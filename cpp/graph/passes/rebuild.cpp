@@ -14,18 +14,12 @@ Rebuild::Rebuild(const Graph& source) : source_(source), map_(source.values().si
   }
 }
 
-void Rebuild::copy(const Node& node) { copy(node, node.op, node.name); }
+void Rebuild::copy(const Node& node) { add(node.output, node.op, node.inputs, node.name); }
 
-void Rebuild::copy(const Node& node, OpPtr op, std::string name) {
-  std::vector<ValueId> inputs;
-  for (const ValueId v : node.inputs) {
-    inputs.push_back(v == no_value ? no_value : map_[static_cast<std::size_t>(v)]);
-  }
-  map_[static_cast<std::size_t>(node.output)] = graph_.add(std::move(op), std::move(inputs), std::move(name));
-}
-
-void Rebuild::alias(ValueId value, ValueId as) {
-  map_[static_cast<std::size_t>(value)] = map_[static_cast<std::size_t>(as)];
+void Rebuild::add(ValueId value, OpPtr op, const std::vector<ValueId>& inputs, std::string name) {
+  std::vector<ValueId> mapped;
+  for (const ValueId v : inputs) mapped.push_back(v == no_value ? no_value : map_[static_cast<std::size_t>(v)]);
+  map_[static_cast<std::size_t>(value)] = graph_.add(std::move(op), std::move(mapped), std::move(name));
 }
 
 Graph Rebuild::finish() {

@@ -13,11 +13,10 @@ class Rebuild {
   // Starts from the inputs and parameters of `source`, which must outlive this.
   explicit Rebuild(const Graph& source);
 
-  // Copies a node, whose inputs have been copied, with another op and name where given.
+  // Copies a node, whose inputs have been copied.
   void copy(const Node& node);
-  void copy(const Node& node, OpPtr op, std::string name);
-  // From now on `value` of the source reads `as`, which has been copied.
-  void alias(ValueId value, ValueId as);
+  // `value` of the source is made by this op of these values of the source, which have been made.
+  void add(ValueId value, OpPtr op, const std::vector<ValueId>& inputs, std::string name);
   // The new graph, with the outputs of the source. Ends the rebuild.
   Graph finish();
 

@@ -2,6 +2,10 @@
 
 namespace fastcnn {
 
-Graph run_passes(const Graph& graph, Mode mode) { return fuse_activations(drop_dead_nodes(graph), mode); }
+Graph run_passes(const Graph& graph, Mode mode) {
+  Graph result = drop_dead_nodes(graph);
+  if (mode == Mode::inference) result = fold_norms(result);
+  return fuse_activations(fuse_adds(result), mode);
+}
 
 }  // namespace fastcnn
