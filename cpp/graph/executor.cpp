@@ -46,12 +46,6 @@ void accumulate(ConstView x, View y) {
   });
 }
 
-std::vector<Spec> specs_of(std::span<const ConstView> views) {
-  std::vector<Spec> specs;
-  for (const ConstView& view : views) specs.push_back(view.spec);
-  return specs;
-}
-
 template <class Items>
 auto& checked(Items& items, int index, const char* what) {
   if (index < 0 || static_cast<std::size_t>(index) >= items.size()) {
@@ -71,8 +65,8 @@ Executor::Executor(std::shared_ptr<const Plan> plan)
   for (Bound& bound : forward_) {
     if (run_.training) {
       bind_state(bound);
-    } else if (const std::size_t bytes = bound.op->prepared_bytes(specs_of(bound.x)); bytes > 0) {
-      prepared_.push_back({&bound, bytes, parameters_of(bound)});
+    } else if (bound.step->prepared_bytes > 0) {
+      prepared_.push_back({&bound, bound.step->prepared_bytes, parameters_of(bound)});
     }
   }
 

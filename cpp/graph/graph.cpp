@@ -108,6 +108,15 @@ std::vector<Spec> Graph::input_specs(const Node& node) const {
   return specs;
 }
 
+bool Graph::are_parameters(const Node& node, std::uint32_t which) const {
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    const ValueId v = node.inputs[i];
+    const bool named = v != no_value && (which >> i & 1u);
+    if (named && values_[static_cast<std::size_t>(v)].kind != Value::Kind::parameter) return false;
+  }
+  return true;
+}
+
 std::string Graph::producer(ValueId value) const {
   if (value == no_value) return "nothing";
   const Value& v = values_[static_cast<std::size_t>(value)];

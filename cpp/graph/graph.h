@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,8 @@ class Graph {
 
   const Spec& spec(ValueId value) const;  // rank-0 spec for no_value
   std::vector<Spec> input_specs(const Node& node) const;
+  // Whether the inputs of a node that `which` names (bit i: input i) are parameters, or absent.
+  bool are_parameters(const Node& node, std::uint32_t which) const;
   std::string producer(ValueId value) const;  // "pool1", "input x", "parameter conv1.weight"
 
  private:

@@ -10,8 +10,7 @@ Plan::Plan(const Graph& graph, Mode mode)
 
 std::size_t Plan::prepared_bytes() const {
   std::size_t bytes = 0;
-  if (mode_ == Mode::training) return bytes;
-  for (const Node& node : graph_.nodes()) bytes += align_up(node.op->prepared_bytes(graph_.input_specs(node)));
+  for (const Step& step : layout_.forward) bytes += align_up(step.prepared_bytes);
   return bytes;
 }
 

@@ -44,6 +44,7 @@ struct Step {
   std::vector<Place> dx{};
   ArenaRange saved{};    // written by forward for backward
   ArenaRange scratch{};  // shared scratch, of this step alone
+  std::size_t prepared_bytes = 0;  // of what Op::prepare makes for a forward step at inference
 };
 
 // What a step has to compute and to move at the least.

@@ -112,7 +112,16 @@ void PlanBuilder::lay_out_forward() {
       step.y = new_block(graph_.spec(node.output));
     }
     if (mode_ == Mode::training) step.saved = saved_[n] = new_range(node.op->backward_needs(x).saved_bytes);
-    step.scratch = new_scratch(*node.op, x, mode_ == Mode::training ? Phase::forward : Phase::inference);
+    Phase phase = Phase::forward;
+    if (mode_ == Mode::inference) {
+      phase = Phase::inference;
+      step.prepared_bytes = node.op->prepared_bytes(x);
+      if (step.prepared_bytes > 0 && !graph_.are_parameters(node, node.op->prepared_from(x))) {
+        phase = Phase::forward;
+        step.prepared_bytes = 0;
+      }
+    }
+    step.scratch = new_scratch(*node.op, x, phase);
     for (const ValueId v : node.inputs) {
       if (v != no_value) --unread_[static_cast<std::size_t>(v)];
     }

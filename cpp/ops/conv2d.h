@@ -45,6 +45,7 @@ class Conv2d final : public Op {
   Spec infer(Specs x) const override;
   Needs backward_needs(Specs x) const override;
   std::size_t prepared_bytes(Specs x) const override;
+  std::uint32_t prepared_from(Specs) const override { return options_.norm ? 0b1111110 : 0b110; }
   void prepare(std::span<const ConstView> x, std::byte* prepared) const override;
   ScratchSize scratch(Specs x, Phase phase) const override;
   std::int64_t macs(Specs x) const override;

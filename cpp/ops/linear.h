@@ -29,6 +29,7 @@ class Linear final : public Op {
   Spec infer(Specs x) const override;
   Needs backward_needs(Specs x) const override;
   std::size_t prepared_bytes(Specs x) const override;
+  std::uint32_t prepared_from(Specs) const override { return options_.norm ? 0b1111110 : 0b110; }
   void prepare(std::span<const ConstView> x, std::byte* prepared) const override;
   std::shared_ptr<const Op> fused_with(const Activation& f) const override;
   std::shared_ptr<const Op> fused_with(const ChannelNorm& norm, Specs x) const override;

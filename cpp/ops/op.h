@@ -109,8 +109,10 @@ class Op {
   virtual bool updates(int /*input*/) const { return false; }
 
   // Bytes of what forward can use at inference instead of its parameters, such as packed weights; it is made
-  // once for each state of the parameters. `x` of prepare has data for parameters only.
+  // once for each state of the parameters, where the inputs that prepare reads (bit i: input i) are parameters.
+  // `x` of prepare has data for parameters only. Elsewhere forward gets the scratch of Phase::forward.
   virtual std::size_t prepared_bytes(Specs) const { return 0; }
+  virtual std::uint32_t prepared_from(Specs) const { return ~1u; }
   virtual void prepare(std::span<const ConstView> /*x*/, std::byte* /*prepared*/) const {}
 
   virtual bool differentiable(int input) const { return input >= 0; }

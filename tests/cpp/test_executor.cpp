@@ -340,6 +340,21 @@ TEST(Executor, prepares_parameters_at_each_run_while_someone_may_write_them) {
   EXPECT_EQ(model.op->preparations, preparations);
 }
 
+TEST(Executor, does_not_prepare_what_is_no_parameter) {
+  Graph graph;
+  const ValueId x = graph.input({{2, 8, 6, 6}}, "x");
+  const ValueId w = graph.input({{8, 8, 3, 3}}, "w");
+  const ValueId b = graph.add(make_op("conv2d", {{"pad", std::int64_t{1}}}), {x, w, no_value}, "b");
+  graph.output(graph.add(activation_op("relu"), {b}, "relu"));
+  GraphRunner runner(graph, Mode::inference, {random_tensor({{2, 8, 6, 6}}, 1), random_tensor({{8, 8, 3, 3}}, 2)});
+  EXPECT_EQ(runner.executor().plan().prepared_bytes(), 0u);
+  runner.forward();
+  const Tensor first = copy_of(runner.executor().output(0));
+  runner.inputs()[1] = random_tensor({{8, 8, 3, 3}}, 3);
+  runner.forward();
+  EXPECT_NE(element(copy_of(runner.executor().output(0)), 5), element(first, 5));
+}
+
 TEST(Executor, prepares_nothing_in_training) {
   Preparing model;
   Executor executor(std::make_shared<const Plan>(model.graph, Mode::training));
