@@ -105,17 +105,20 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, c_in: int, width: int, c_out: int, stride: int, bottleneck: bool) -> None:
         super().__init__()
-        self.depth = 3 if bottleneck else 2
+        self.bottleneck = bottleneck
+        strided = {"kernel_size": 3, "stride": stride, "padding": 1, "bias": False}
         if bottleneck:
             self.conv1 = nn.Conv2d(c_in, width, 1, bias=False)
-            self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False)
+            self.bn1 = nn.BatchNorm2d(width)
+            self.conv2 = nn.Conv2d(width, width, **strided)
+            self.bn2 = nn.BatchNorm2d(width)
             self.conv3 = nn.Conv2d(width, c_out, 1, bias=False)
             self.bn3 = nn.BatchNorm2d(c_out)
         else:
-            self.conv1 = nn.Conv2d(c_in, width, 3, stride=stride, padding=1, bias=False)
+            self.conv1 = nn.Conv2d(c_in, width, **strided)
+            self.bn1 = nn.BatchNorm2d(width)
             self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.bn2 = nn.BatchNorm2d(width)
+            self.bn2 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = None
         if stride != 1 or c_in != c_out:
@@ -125,7 +128,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
-        if self.depth == 3:
+        if self.bottleneck:
             y = self.bn3(self.conv3(self.relu(y)))
         y += x if self.downsample is None else self.downsample(x)
         return self.relu(y)

@@ -156,7 +156,7 @@ def test_broken_checkpoint_is_one_line(
     assert "checkpoint.safetensors" in fails(capsys, 1, "eval", tmp_path)
 
 
-@pytest.mark.parametrize(("model", "count"), [("lenet", 431_080), ("alexnet", 60_965_224)])
+@pytest.mark.parametrize(("model", "count"), [("lenet", 431_080), ("resnet18", 11_689_512)])
 def test_summary_counts(capsys: pytest.CaptureFixture[str], model: str, count: int) -> None:
     result = run_json(capsys, "summary", model)
     assert result["parameters"] == count == sum(layer["parameters"] for layer in result["layers"])
@@ -211,7 +211,7 @@ def test_info_says_what_runs_here(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "lenet", "extra"], "unexpected argument 'extra'"),
         (["train", "alexnt"], "no model 'alexnt'; did you mean alexnet?"),
         (["summary", "lenett"], "no model 'lenett'; did you mean lenet?"),
-        (["time", "other"], "no model 'other'; known models: lenet, cifar_quick, alexnet"),
+        (["time", "other"], "no model 'other'; known models: lenet, cifar_quick, alexnet, vgg11"),
         (["train", "--epochs", "0"], "--epochs: expected a whole number from 1"),
         (["train", "--epochs"], "--epochs: expected one argument"),
         (["train", "--batch-size", "-4"], "--batch-size: expected"),

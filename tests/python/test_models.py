@@ -8,19 +8,27 @@ import pytest
 import fastcnn
 from fastcnn import models, nn
 
+PARAMETERS = {
+    "lenet": 431_080,
+    "cifar_quick": 145_578,
+    "alexnet": 60_965_224,
+    "vgg11": 132_863_336,
+    "resnet18": 11_689_512,
+    "resnet50": 25_557_032,
+    "mobilenet_v2": 3_504_872,
+}
+
 
 def parameters(model: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: np.asarray(value).shape for name, value in model.state_dict().items()}
 
 
-@pytest.mark.parametrize(
-    ("name", "count"), [("lenet", 431_080), ("cifar_quick", 145_578), ("alexnet", 60_965_224)]
-)
-def test_parameter_count_is_the_published_one(name: str, count: int) -> None:
+@pytest.mark.parametrize("name", models.REGISTRY)
+def test_parameter_count_is_the_published_one(name: str) -> None:
     entry = models.find(name)
     model = entry.build(entry.num_classes)
-    assert sum(int(np.prod(shape)) for shape in parameters(model).values()) == count
-    assert model.summary((1, *entry.input_shape)).parameters == count
+    assert sum(parameter.value.size for parameter in model.parameters()) == PARAMETERS[name]
+    assert model.summary((1, *entry.input_shape)).parameters == PARAMETERS[name]
 
 
 def test_lenet_layers() -> None:
@@ -54,7 +62,7 @@ def test_lenet_multiply_adds() -> None:
 
 
 @pytest.mark.parametrize("num_classes", [2, 10])
-@pytest.mark.parametrize("name", ["lenet", "cifar_quick", "alexnet"])
+@pytest.mark.parametrize("name", models.REGISTRY)
 def test_logits_have_a_column_per_class(name: str, num_classes: int) -> None:
     entry = models.find(name)
     model = entry.build(num_classes)
@@ -91,8 +99,31 @@ def test_alexnet_starts_as_in_the_paper() -> None:
         np.testing.assert_array_equal(np.asarray(state[f"{layer}.bias"]), float(one))
 
 
+@pytest.mark.parametrize("name", ["vgg11", "resnet18", "resnet50", "mobilenet_v2"])
+def test_networks_of_torchvision_start_as_there(name: str) -> None:
+    """He's normal for fan_out, N(0, 0.01) or PyTorch's uniform in linear layers, no biases."""
+    fastcnn.manual_seed(0)
+    for module in models.find(name).build(1000).modules():
+        if isinstance(module, nn.Conv2d):
+            c_out, _, k_h, k_w = module.weight.shape
+            std = (2 / (c_out * k_h * k_w)) ** 0.5
+            assert module.weight.value.std() == pytest.approx(std, rel=0.2)
+            assert module.bias is None or not module.bias.value.any()
+        elif isinstance(module, nn.BatchNorm2d):
+            assert (module.weight.value == 1).all() and not module.bias.value.any()
+        elif isinstance(module, nn.Linear) and name.startswith("resnet"):
+            limit = module.in_features**-0.5
+            assert 0.95 * limit < abs(module.weight.value).max() <= limit
+            assert 0.9 * limit < abs(module.bias.value).max() <= limit
+        elif isinstance(module, nn.Linear):
+            assert module.weight.value.std() == pytest.approx(0.01, rel=0.05)
+            assert not module.bias.value.any()
+
+
 def test_unknown_model_suggests_the_near_name() -> None:
     with pytest.raises(ValueError, match="no model 'alexnett'; did you mean alexnet"):
         models.find("alexnett")
-    with pytest.raises(ValueError, match="no model 'other'; known models: lenet, cifar_quick, alexnet"):
+    with pytest.raises(
+        ValueError, match="no model 'other'; known models: lenet, cifar_quick, alexnet, vgg11"
+    ):
         models.find("other")

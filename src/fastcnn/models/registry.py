@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from fastcnn.models.alexnet import alexnet
 from fastcnn.models.cifar_quick import cifar_quick
 from fastcnn.models.lenet import lenet
+from fastcnn.models.mobilenet import mobilenet_v2
+from fastcnn.models.resnet import resnet18, resnet50
+from fastcnn.models.vgg import vgg11
 from fastcnn.nn import Module
 
 
@@ -30,6 +33,10 @@ REGISTRY = {
     "lenet": Entry(lenet, (1, 28, 28), 10),
     "cifar_quick": Entry(cifar_quick, (3, 32, 32), 10),
     "alexnet": Entry(alexnet, (3, 227, 227), 1000),
+    "vgg11": Entry(vgg11, (3, 224, 224), 1000),
+    "resnet18": Entry(resnet18, (3, 224, 224), 1000),
+    "resnet50": Entry(resnet50, (3, 224, 224), 1000),
+    "mobilenet_v2": Entry(mobilenet_v2, (3, 224, 224), 1000),
 }
 
 
