@@ -218,6 +218,67 @@ struct PoolingKernels {
                               int64_t row_begin, int64_t row_end, T* dx);
 };
 
+// The images of a batch cut into tiles, row by row, image by image: square windows, m apart, of which the
+// first one's corner lies pad above and left of the image.
+struct WinogradTiles {
+  int64_t h, w;          // of an image
+  int64_t rows, cols;    // tiles of an image
+  int64_t pad_h, pad_w;  // may be negative
+  int64_t first;         // the tile that is number 0 in the calls below
+};
+
+// Transformed tiles: a matrix of tiles x channels for each of the alpha x alpha positions of a transformed
+// tile, position_stride apart. Vector c of tile t lies at t / rows * panel_stride + (c * rows + t % rows) *
+// lanes, lanes and the unit of c being vectors. rows 1: row-major.
+template <class T>
+struct WinogradMatrix {
+  T* data;
+  int64_t position_stride;
+  int64_t panel_stride;
+  int64_t rows;
+};
+
+// c (m x n) = a b, or c + a b with `add`. Rows of c have room for whole vectors.
+template <class T>
+struct WinogradProduct {
+  int64_t m, n, k;
+  const T* a;
+  int64_t a_rows;  // at most GemmKernels::rows
+  int64_t lda;
+  const T* b;  // panels of GemmKernels::cols columns, [k][ldb], to whole vectors
+  int64_t b_panel_stride;
+  int64_t ldb;
+  T* c;
+  int64_t ldc;
+  bool add;
+};
+
+// F(m, r) in two dimensions, alpha = m + r - 1; see generic/winograd_points.h.
+template <class T>
+struct WinogradKernels {
+  // Tiles [begin, end) of x, pixels at distance pixel_stride of which `channels` are taken. Lanes past the
+  // last channel are 0. input: windows of alpha x alpha, B^T d B. output_gradient: of m x m, A dy A^T.
+  void (*input)(const WinogradTiles& g, const T* x, int64_t pixel_stride, int64_t channels, int64_t begin,
+                int64_t end, const WinogradMatrix<T>& out);
+  void (*output_gradient)(const WinogradTiles& g, const T* dy, int64_t pixel_stride, int64_t channels,
+                          int64_t begin, int64_t end, const WinogradMatrix<T>& out);
+  // y = f(A^T m A + bias + residual), m row-major. residual: laid out as y; it and bias may be null.
+  void (*output)(const WinogradTiles& g, const WinogradMatrix<const T>& m, int64_t channels, int64_t begin,
+                 int64_t end, const T* bias, const T* residual, Activation f, T* y, int64_t pixel_stride);
+  // G g G^T of the filters w (outputs, r, r, inputs), c_in apart from tap to tap, as one panel of b for
+  // `multiply` at each position. weights: p is the input channel, outputs <= GemmKernels::cols.
+  // weights_turned: of filters turned round, p is the output channel, inputs <= GemmKernels::cols.
+  void (*weights)(const T* w, int64_t c_in, int64_t inputs, int64_t outputs, int64_t position_stride, T* u);
+  void (*weights_turned)(const T* w, int64_t c_in, int64_t inputs, int64_t outputs, int64_t position_stride, T* u);
+  // dw = G^T du G, du row-major (outputs x inputs).
+  void (*weight_gradient)(const WinogradMatrix<const T>& du, int64_t inputs, int64_t outputs, T* dw, int64_t c_in);
+
+  // a as `input` writes it, of a_rows and panel_stride lda.
+  void (*multiply)(const WinogradProduct<T>& product);
+  // c = a^T b, a row-major (k x m).
+  void (*multiply_transposed)(const WinogradProduct<T>& product);
+};
+
 // All families of one ISA. No default member initialisers: a constructor would be an inline function.
 template <class T>
 struct Kernels : ElementwiseKernels<T>,
@@ -228,6 +289,7 @@ struct Kernels : ElementwiseKernels<T>,
                  PoolingKernels<T> {
   GemmKernels<T> gemm;
   ImplicitKernels<T> implicit;
+  WinogradKernels<T> winograd_4x3, winograd_2x3, winograd_2x5;  // winograd_<m>x<r>
   // Nothing but multiply-adds in registers, to be timed; returns how many floating-point operations it did.
   int64_t (*fma_peak)(int64_t iterations);
 };

@@ -100,6 +100,12 @@ const Conv2dAlgorithm<T>& conv2d_depthwise();
 template <class T>
 const Conv2dAlgorithm<T>& conv2d_pointwise();
 template <class T>
+const Conv2dAlgorithm<T>& conv2d_winograd_4x3();
+template <class T>
+const Conv2dAlgorithm<T>& conv2d_winograd_2x3();
+template <class T>
+const Conv2dAlgorithm<T>& conv2d_winograd_2x5();
+template <class T>
 const Conv2dAlgorithm<T>& conv2d_implicit();
 template <class T>
 const Conv2dAlgorithm<T>& conv2d_im2col();

@@ -22,10 +22,31 @@ std::string_view against_implicit(const Conv2dProblem& p, Conv2dPass pass) {
   return {};
 }
 
+// Multiplications per image and pair of channels of F(m, r), tiles at the border taken whole.
+std::int64_t winograd_multiplications(const Conv2dProblem& p, std::int64_t m, Conv2dPass pass) {
+  const bool to_x = pass == Conv2dPass::backward_data;
+  const std::int64_t alpha = m + p.k_h - 1;
+  const std::int64_t rows = ((to_x ? p.h_in : p.h_out) + m - 1) / m;
+  const std::int64_t cols = ((to_x ? p.w_in : p.w_out) + m - 1) / m;
+  return rows * cols * alpha * alpha;
+}
+
+std::string_view rule_against_winograd(std::string_view algorithm, const Conv2dProblem& p, Conv2dPass pass) {
+  if (p.group_in() < 8 || p.group_out() < 8) return "too few channels for its transforms to pay";
+  const bool is_4x3 = algorithm == "winograd_4x3";
+  const std::int64_t m = is_4x3 ? 4 : 2;
+  const std::int64_t multiplications = winograd_multiplications(p, m, pass);
+  if (2 * multiplications > p.h_out * p.w_out * p.taps()) return "too much of its tiles is outside of the image";
+  if (is_4x3 && 10 * multiplications > 11 * winograd_multiplications(p, 2, pass))
+    return "too much of its tiles is outside of the image";
+  return {};
+}
+
 }  // namespace
 
 std::string_view rule_against(std::string_view algorithm, const Conv2dProblem& p, Conv2dPass pass) {
   if (algorithm == "implicit") return against_implicit(p, pass);
+  if (algorithm.starts_with("winograd")) return rule_against_winograd(algorithm, p, pass);
   return {};
 }
 

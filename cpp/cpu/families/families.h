@@ -25,5 +25,7 @@ template <class T>
 void add_pooling(Kernels<T>& table);
 template <class T>
 void add_softmax(Kernels<T>& table);
+template <class T>
+void add_winograd(Kernels<T>& table);
 
 }  // namespace fastcnn::FASTCNN_ISA_NAMESPACE

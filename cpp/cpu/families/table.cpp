@@ -13,6 +13,7 @@ void fill(Kernels<T>& table) {
   add_normalization(table);
   add_pooling(table);
   add_softmax(table);
+  add_winograd(table);
 }
 
 template void fill(Kernels<float>& table);

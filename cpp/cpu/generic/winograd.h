@@ -1,0 +1,185 @@
+// Winograd's transforms of whole blocks of tiles, and of weights. See winograd_points.h for the mathematics.
+#pragma once
+
+#include "cpu/generic/elementwise.h"
+#include "cpu/generic/pack.h"
+#include "cpu/generic/vec.h"
+#include "cpu/generic/winograd_points.h"
+#include "cpu/kernels.h"
+
+namespace fastcnn::generic {
+
+// A tile of the batch: where its corner lies.
+template <class V>
+struct TileCursor {
+  int64_t image, row, col;  // counted in tiles
+
+  TileCursor(const WinogradTiles& g, int64_t tile)
+      : image(tile / (g.rows * g.cols)), row(tile / g.cols % g.rows), col(tile % g.cols) {}
+  void advance(const WinogradTiles& g) {
+    if (++col < g.cols) return;
+    col = 0;
+    if (++row < g.rows) return;
+    row = 0;
+    ++image;
+  }
+};
+
+// Transforms windows of F::in x F::in pixels, Step apart, by f.
+template <class V, int Step, class F>
+void winograd_tiles(const WinogradTiles& g, const typename V::T* x, int64_t pixel_stride, int64_t channels,
+                    int64_t begin, int64_t end, const WinogradMatrix<typename V::T>& out) {
+  using T = typename V::T;
+  constexpr int window = F::in;
+  constexpr int64_t most_channels = 16 * V::size;
+  const T zeros[most_channels] = {};
+  TileCursor<V> at(g, g.first + begin);
+  for (int64_t tile = begin; tile < end; ++tile, at.advance(g)) {
+    const int64_t h = at.row * Step - g.pad_h;
+    const int64_t w = at.col * Step - g.pad_w;
+    const int64_t corner = ((at.image * g.h + h) * g.w + w) * pixel_stride;
+    T* to = out.data + tile / out.rows * out.panel_stride + tile % out.rows * V::size;
+    for (int64_t first = 0; first < channels; first += most_channels) {
+      const T* pixel[window][window];
+      for (int64_t i = 0; i < window; ++i) {
+        const bool row_inside = h + i >= 0 && h + i < g.h;
+        for (int64_t j = 0; j < window; ++j) {
+          const bool inside = row_inside && w + j >= 0 && w + j < g.w;
+          pixel[i][j] = inside ? x + corner + (i * g.w + j) * pixel_stride + first : zeros;
+        }
+      }
+      const int64_t count = channels - first < most_channels ? channels - first : most_channels;
+      const auto transform = [&](int64_t c, auto load) {
+        T* vector = to + (first + c) * out.rows;
+        winograd_transform<V>(
+            F{}, [&](int i, int j) { return load(pixel[i][j] + c); },
+            [&](int i, int j, V value) { value.store(vector + (i * F::out + j) * out.position_stride); });
+      };
+      int64_t c = 0;
+      for (; c + V::size <= count; c += V::size) transform(c, [](const T* p) { return V::load(p); });
+      if (c < count) transform(c, [left = count - c](const T* p) { return V::load_partial(p, left); });
+    }
+  }
+}
+
+// y = f(A^T m A + bias + residual) for tiles of M x M pixels, less what lies outside of the image. Identity
+// and ReLU are one maximum in registers; the others follow when a tile is written.
+template <class V, int Alpha, int M>
+void winograd_output(const WinogradTiles& g, const WinogradMatrix<const typename V::T>& m, int64_t channels,
+                     int64_t begin, int64_t end, const typename V::T* bias, const typename V::T* residual,
+                     Activation f, typename V::T* y, int64_t pixel_stride) {
+  using T = typename V::T;
+  const bool in_registers = f.kind == Activation::Kind::identity || f.kind == Activation::Kind::relu;
+  const V floor = V::broadcast(f.kind == Activation::Kind::relu ? T{0} : static_cast<T>(-__builtin_inf()));
+  TileCursor<V> at(g, g.first + begin);
+  for (int64_t tile = begin; tile < end; ++tile, at.advance(g)) {
+    const int64_t rows = g.h - at.row * M < M ? g.h - at.row * M : M;
+    const int64_t cols = g.w - at.col * M < M ? g.w - at.col * M : M;
+    const int64_t corner = ((at.image * g.h + at.row * M) * g.w + at.col * M) * pixel_stride;
+    const T* from = m.data + tile * m.panel_stride;
+    for (int64_t c = 0; c < channels; c += V::size) {
+      const int64_t left = channels - c;
+      const bool whole = left >= V::size;
+      const V b = bias == nullptr ? V{} : whole ? V::load(bias + c) : V::load_partial(bias + c, left);
+      winograd_transform<V>(
+          WinogradCollect<V, Alpha, M, false>{},
+          [&](int i, int j) { return V::load(from + c + (i * Alpha + j) * m.position_stride); },
+          [&](int i, int j, V value) {
+            if (i >= rows || j >= cols) return;
+            const int64_t at_y = corner + (i * g.w + j) * pixel_stride + c;
+            value = value + b;
+            if (residual != nullptr)
+              value = value + (whole ? V::load(residual + at_y) : V::load_partial(residual + at_y, left));
+            value = {value.raw < floor.raw ? floor.raw : value.raw};
+            whole ? value.store(y + at_y) : value.store_partial(y + at_y, left);
+          });
+    }
+    if (in_registers) continue;
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t j = 0; j < cols; ++j) {
+        T* pixel = y + corner + (i * g.w + j) * pixel_stride;
+        activation<V>(f, pixel, pixel, channels);
+      }
+    }
+  }
+}
+
+// G g G^T of `outputs` <= GemmKernels::cols filters, for the product over input channels: their vectors hold
+// output channels, so blocks of the weights are transposed on the way.
+template <class V, int Alpha, int R>
+void winograd_weights(const typename V::T* w, int64_t c_in, int64_t inputs, int64_t outputs,
+                      int64_t position_stride, typename V::T* u) {
+  using T = typename V::T;
+  constexpr int64_t cols = V::Isa::gemm_vectors * V::size;
+  for (int64_t out = 0; out < outputs; out += V::size) {
+    const int64_t last = outputs - out < V::size ? outputs - out - 1 : V::size - 1;
+    for (int64_t in = 0; in < inputs; in += V::size) {
+      const int64_t count = inputs - in < V::size ? inputs - in : V::size;
+      V taps[R * R][V::size];
+      for (int tap = 0; tap < R * R; ++tap) {
+        const T* block = w + (out * R * R + tap) * c_in + in;
+        V v[V::size];
+#pragma GCC unroll 16
+        for (int i = 0; i < V::size; ++i) {
+          const T* line = block + (i < last ? i : last) * R * R * c_in;
+          v[i] = count == V::size ? V::load(line) : V::load_partial(line, count);
+        }
+        transpose(v);
+#pragma GCC unroll 16
+        for (int i = 0; i < V::size; ++i) taps[tap][i] = v[i];
+      }
+      for (int64_t i = 0; i < count; ++i) {
+        T* to = u + (in + i) * cols + out;
+        winograd_transform<V>(
+            WinogradEvaluate<V, Alpha, R, true>{}, [&](int row, int col) { return taps[row * R + col][i]; },
+            [&](int row, int col, V value) { value.store(to + (row * Alpha + col) * position_stride); });
+      }
+    }
+  }
+}
+
+// The same of the filters turned round, for the product over output channels: their vectors hold `inputs`
+// <= GemmKernels::cols input channels.
+template <class V, int Alpha, int R>
+void winograd_weights_turned(const typename V::T* w, int64_t c_in, int64_t inputs, int64_t outputs,
+                             int64_t position_stride, typename V::T* u) {
+  using T = typename V::T;
+  constexpr int64_t cols = V::Isa::gemm_vectors * V::size;
+  for (int64_t out = 0; out < outputs; ++out) {
+    const T* filter = w + out * R * R * c_in;
+    for (int64_t in = 0; in < inputs; in += V::size) {
+      const int64_t left = inputs - in;
+      T* to = u + out * cols + in;
+      winograd_transform<V>(
+          WinogradEvaluate<V, Alpha, R, true>{},
+          [&](int row, int col) {
+            const T* tap = filter + ((R - 1 - row) * R + R - 1 - col) * c_in + in;
+            return left >= V::size ? V::load(tap) : V::load_partial(tap, left);
+          },
+          [&](int row, int col, V value) { value.store(to + (row * Alpha + col) * position_stride); });
+    }
+  }
+}
+
+// dw = G^T du G.
+template <class V, int Alpha, int R>
+void winograd_weight_gradient(const WinogradMatrix<const typename V::T>& du, int64_t inputs, int64_t outputs,
+                              typename V::T* dw, int64_t c_in) {
+  using T = typename V::T;
+  for (int64_t out = 0; out < outputs; ++out) {
+    const T* from = du.data + out * du.panel_stride;
+    T* filter = dw + out * R * R * c_in;
+    for (int64_t in = 0; in < inputs; in += V::size) {
+      const int64_t left = inputs - in;
+      winograd_transform<V>(
+          WinogradCollect<V, Alpha, R, true>{},
+          [&](int row, int col) { return V::load(from + in + (row * Alpha + col) * du.position_stride); },
+          [&](int row, int col, V value) {
+            T* tap = filter + (row * R + col) * c_in + in;
+            left >= V::size ? value.store(tap) : value.store_partial(tap, left);
+          });
+    }
+  }
+}
+
+}  // namespace fastcnn::generic
