@@ -29,6 +29,12 @@ inline bool reads_in_place(const Windows2d& g, std::int64_t groups, std::int64_t
   return g.pad_w <= 0 && covered_cols(g) - g.pad_w <= g.w_in && (groups == 1 || channels >= shortest_run);
 }
 
+// Taps in one run, cpu/implicit.h.
+inline std::int64_t run_length(const Windows2d& g, std::int64_t groups, std::int64_t channels) {
+  const bool contiguous = groups == 1 || !reads_in_place(g, groups, channels);
+  return contiguous && g.dilation_w == 1 ? g.k_w * channels : channels;
+}
+
 // Pieces of the output: rows of one image, or several whole images.
 struct ImageCut {
   std::int64_t images, rows;
@@ -100,9 +106,8 @@ struct ImageRows {
           copy_row(g, groups, channels, source + i * source_image + h * source_row, buffer);
       }
     }
-    const bool contiguous = g.dilation_w == 1 && pixel_step == channels;
-    runs = contiguous ? 1 : g.k_w;
-    run = contiguous ? g.k_w * channels : channels;
+    run = run_length(g, groups, channels);
+    runs = g.k_w * channels / run;
     run_step = g.dilation_w * pixel_step;
   }
 

@@ -3,12 +3,12 @@
 // a group are few, the rows of a task are copied, once, with zeros at their ends. Rows above and below the
 // image cost nothing: their taps are passed over.
 #include <algorithm>
-#include <cstring>
 
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
 #include "ops/conv2d_algorithm.h"
 #include "ops/conv2d_implicit.h"
+#include "ops/conv2d_implicit_gradient.h"
 #include "ops/parallel.h"
 
 namespace fastcnn {
@@ -261,7 +261,6 @@ class Implicit final : public Conv2dAlgorithm<T> {
   std::string_view name() const override { return "implicit"; }
 
   std::string_view refusal(const Conv2dProblem& p, Conv2dPass pass) const override {
-    if (pass == Conv2dPass::backward_weights) return "doesn't do this pass";
     if (pass == Conv2dPass::backward_data && (p.stride_h > 1 || p.stride_w > 1) &&
         (p.dilation_h > 1 || p.dilation_w > 1))
       return "stride and dilation at once";
@@ -270,6 +269,11 @@ class Implicit final : public Conv2dAlgorithm<T> {
 
   ScratchSize scratch(const Conv2dProblem& p, Conv2dPass pass) const override {
     ScratchSize size;
+    if (pass == Conv2dPass::backward_weights) {
+      const ImplicitGradientCut<T> cut(p);
+      size.shared = cut.partial_elements(p) * sizeof(T);
+      size.per_thread = image_rows_bytes<T>(p, p.groups, p.group_in(), cut.piece.images, cut.piece.rows);
+    }
     if (pass == Conv2dPass::forward) size.per_thread = correlation_bytes(forward_correlation<T>(p));
     if (pass == Conv2dPass::backward_data) {
       for_phases(p, [&](const Phase2d& phase) {
@@ -312,7 +316,10 @@ class Implicit final : public Conv2dAlgorithm<T> {
     });
   }
 
-  void backward_weights(const Conv2dProblem&, const T*, const T*, T*, const Scratch&) const override {}
+  void backward_weights(const Conv2dProblem& p, const T* x, const T* dy, T* dw,
+                        const Scratch& scratch) const override {
+    implicit_weight_gradient(p, x, dy, dw, scratch);
+  }
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "ops/conv2d_rules.h"
 
+#include "cpu/gemm.h"
+#include "cpu/isa.h"
 #include "cpu/kernels.h"
 
 namespace fastcnn {
@@ -17,6 +19,7 @@ double useful(const Conv2dProblem& p, Conv2dPass pass) {
 
 // On AVX-512, implicit reaches 0.75 to 0.95 of the peak where everything is useful, im2col 0.55 to 0.7.
 std::string_view against_implicit(const Conv2dProblem& p, Conv2dPass pass) {
+  if (active_isa() == Isa::baseline && gemm_provider() != GemmProvider::native) return "the BLAS knows this CPU";
   if (pass == Conv2dPass::backward_data && useful(p, pass) < 0.7) return "few channels or much border";
   if (pass == Conv2dPass::forward && useful(p, pass) < 0.25) return "few channels";
   return {};
