@@ -66,7 +66,7 @@ def main() -> int:
     arguments = parse()
     warn_if_busy()
     work = jobs(arguments)
-    budget = Budget(0.75 * 60 * arguments.minutes, len(work))
+    budget = Budget(0.6 * 60 * arguments.minutes, len(work))
     comparisons, problems = [], []
     with ExitStack() as stack:
         workers = [stack.enter_context(Worker(peer, arguments.threads)) for peer in (OURS, "PyTorch")]
@@ -74,7 +74,8 @@ def main() -> int:
         for job in work:
             what = f"{job.convolution.name} {job.name}"
             try:
-                comparisons.append(measure(job, workers, arguments.threads, budget.share()))
+                with budget.turn() as seconds:
+                    comparisons.append(measure(job, workers, arguments.threads, seconds))
                 print(f"{what}: {comparisons[-1].ratio:.2f}", file=sys.stderr, flush=True)
             except (DisagreementError, WorkerError) as error:
                 problems.append(f"{what}: {error}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,17 +47,19 @@ class Contestant:
 
 
 class Budget:
-    """Seconds to be shared among measurements, those to come included."""
+    """Seconds to be shared among measurements; what one leaves over goes to those after it."""
 
     def __init__(self, seconds: float, measurements: int) -> None:
-        self._end = time.monotonic() + seconds
+        self._seconds = seconds
         self._measurements = measurements
 
-    def share(self) -> float:
-        """Of the next measurement."""
-        share = max(0.0, self._end - time.monotonic()) / max(1, self._measurements)
+    @contextmanager
+    def turn(self) -> Iterator[float]:
+        """The seconds that the next measurement may take; what it takes in the block is spent."""
+        start = time.monotonic()
+        yield max(0.0, self._seconds) / max(1, self._measurements)
+        self._seconds -= time.monotonic() - start
         self._measurements -= 1
-        return share
 
 
 def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -93,20 +97,31 @@ def interleave(contestants: list[Contestant], seconds: float) -> None:
 
     What disturbs the machine for longer than a round disturbs all of them. Each round another one begins.
     """
-    steps, warm_ups, round_seconds = [], [], 0.0
-    for contestant in contestants:
-        time.sleep(PAUSE_SECONDS)
-        once = contestant.worker.seconds(contestant.key, 1, warm_up=1)
-        if once < SAMPLE_SECONDS:  # again, of more than one step
-            once = contestant.worker.seconds(contestant.key, max(1, int(0.2 * SAMPLE_SECONDS / once)))
-        steps.append(max(1, round(SAMPLE_SECONDS / once)))
-        warm_ups.append(0 if once > SAMPLE_SECONDS else max(1, steps[-1] // 10))
-        round_seconds += PAUSE_SECONDS + (steps[-1] + warm_ups[-1]) * once
-    for number in range(rounds_within(seconds, round_seconds)):
+    schedules = [_schedule(contestant) for contestant in contestants]
+    rounds = rounds_within(seconds, sum(schedule.seconds for schedule in schedules))
+    for number in range(rounds):
         first = number % len(contestants)
         for index in [*range(first, len(contestants)), *range(first)]:
             time.sleep(PAUSE_SECONDS)
-            contestant = contestants[index]
-            contestant.samples.append(
-                contestant.worker.seconds(contestant.key, steps[index], warm_ups[index])
-            )
+            contestant, schedule = contestants[index], schedules[index]
+            sample = contestant.worker.seconds(contestant.key, schedule.steps, schedule.warm_ups)
+            contestant.samples.append(sample)
+
+
+@dataclass(frozen=True)
+class _Schedule:
+    """Of one sample: how many steps, after how many untimed ones, and about how long that takes."""
+
+    steps: int
+    warm_ups: int
+    seconds: float
+
+
+def _schedule(contestant: Contestant) -> _Schedule:
+    time.sleep(PAUSE_SECONDS)
+    once = contestant.worker.seconds(contestant.key, 1)
+    if once < SAMPLE_SECONDS:  # was the first of its kind
+        once = contestant.worker.seconds(contestant.key, 2, warm_up=1)
+    steps = max(1, round(SAMPLE_SECONDS / once))
+    warm_ups = 0 if once > SAMPLE_SECONDS else max(1, steps // 10)
+    return _Schedule(steps, warm_ups, PAUSE_SECONDS + (steps + warm_ups) * once)

@@ -58,11 +58,21 @@ def memory_table(measured: Iterable[Memory], form: Format) -> str:
     for network, batch_size in dict.fromkeys((memory.network, memory.batch_size) for memory in measured):
         own = [memory for memory in measured if (memory.network, memory.batch_size) == (network, batch_size)]
         least = {peer: min((m.bytes for m in own if m.peer == peer), default=None) for peer in PEERS}
+        predicted = next((memory.predicted for memory in own if memory.predicted is not None), None)
         ours = least.pop(OURS)
         theirs = min((size for size in least.values() if size is not None), default=None)
         ratio = None if ours is None or theirs is None else ours / theirs
-        rows.append([network, str(batch_size), _mebibytes(ours), _mebibytes(theirs), _ratio(ratio)])
-    return form(["network", "batch", f"{OURS} MiB", "PyTorch MiB", "ratio"], rows, 1)
+        rows.append(
+            [
+                network,
+                str(batch_size),
+                _mebibytes(ours),
+                _mebibytes(predicted),
+                _mebibytes(theirs),
+                _ratio(ratio),
+            ]
+        )
+    return form(["network", "batch", f"{OURS} MiB", "predicted", "PyTorch MiB", "ratio"], rows, 1)
 
 
 def startup_table(measured: Iterable[Startup], form: Format) -> str:

@@ -71,13 +71,15 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Memory:
-    """By how much resident memory grew at most in the first training steps of a process of its own."""
+    """By how many bytes resident memory grew at most in the first training steps of a process of its own, and
+    what fastcnn said beforehand."""
 
     network: str
     batch_size: int
     peer: str
     variant: str
     bytes: int
+    predicted: int | None = None
 
     def to_dict(self) -> dict[str, object]:
         return asdict(self)

@@ -20,8 +20,8 @@ from versus.worker import NotInstalledError, Worker, WorkerError
 TIMED = {"training": TRAINING, "latency": LATENCY, "batch": BATCH}
 CASES = (*TIMED, "memory", "startup")
 
-_TIMED_SHARE = 0.75  # of the time; the rest goes to building networks, memory and starts
-_MEMORY_STEPS = 3
+_TIMED_SHARE = 0.6  # of the time; the rest goes to building networks, memory and starts
+_MEMORY_STEPS = 2  # the second is the first with velocities
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,8 @@ class Run:
                 worker.prepare(variant, "prepare", case, variant, folder)
                 contestants.append(Contestant(worker, variant, variant))
             apart = compare(contestants)
-            interleave(contestants, self._budget.share())
+            with self._budget.turn() as seconds:
+                interleave(contestants, seconds)
         finally:
             for contestant in contestants:
                 contestant.worker.release(contestant.key)
@@ -137,8 +138,9 @@ class Run:
         for peer, variant in self._variants(case):
             with Worker(peer, threads) as worker:
                 worker.prepare(variant, "prepare", case, variant, folder)
+                predicted = worker.call("predicted_memory", case) if peer == OURS else None
                 grown = worker.memory(variant, _MEMORY_STEPS)
-            yield Memory(case.network, case.batch_size, peer, variant, grown)
+            yield Memory(case.network, case.batch_size, peer, variant, grown, predicted)
 
     @contextmanager
     def _reporting(self, what: str) -> Iterator[None]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from versus.peers import PEERS
 from versus.worker import THREAD_VARIABLES
 
-_REPEATS = 5
+_REPEATS = 4
 _IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 _MODULES = {
     "fastcnn": "fastcnn",

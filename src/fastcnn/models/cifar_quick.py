@@ -18,6 +18,8 @@ class CifarQuick(nn.Module):
     Caffe's standard deviations, 0.0001 in conv1, 0.01 in conv2 and conv3, 0.1 in fc1 and fc2, biases as 0.
     """
 
+    input_shape = (3, 32, 32)
+
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 32, 5, padding=2)

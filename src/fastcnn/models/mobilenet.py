@@ -58,6 +58,8 @@ class MobileNetV2(nn.Module):
     linear layer as N(0, 0.01) with biases 0.
     """
 
+    input_shape = (3, 224, 224)
+
     def __init__(self, num_classes: int = 1000) -> None:
         super().__init__()
         self.features = nn.Sequential(ConvBNReLU6(3, 32, 3, stride=2))

@@ -66,6 +66,8 @@ class ResNet(nn.Module):
         depths: blocks in each stage.
     """
 
+    input_shape = (3, 224, 224)
+
     def __init__(
         self, block: type[BasicBlock | Bottleneck], depths: tuple[int, int, int, int], num_classes: int = 1000
     ) -> None:

@@ -21,6 +21,8 @@ class VGG(nn.Module):
         layers: output channels of each convolution, and 0 for a pooling.
     """
 
+    input_shape = (3, 224, 224)
+
     def __init__(self, layers: tuple[int, ...], num_classes: int = 1000) -> None:
         super().__init__()
         self.features = nn.Sequential()

@@ -10,7 +10,7 @@ import numpy as np
 import fastcnn
 from fastcnn import models, nn, optim
 from fastcnn.trace import Argument, Scope, trace
-from versus.cases import SGD, Case
+from versus.cases import NETWORKS, SGD, Case
 from versus.convolutions import BACKWARD_DATA, FORWARD, Pass
 from versus.peers import WEIGHTS, Prepared, losses_without_dropout, threads
 
@@ -58,6 +58,13 @@ def prepare(case: Case, variant: str, folder: Path) -> Prepared:
         return losses_without_dropout(step, model.modules(), nn.Dropout)
 
     return Prepared(check, step)
+
+
+def predicted_memory(case: Case) -> int:
+    """What a training step adds to a model that is there."""
+    model = models.find(case.network).build(NETWORKS[case.network].num_classes)
+    memory = model.memory((case.batch_size, *NETWORKS[case.network].input_shape))
+    return memory.total - memory.parameters
 
 
 def prepare_convolution(job: Pass, variant: str) -> Prepared:

@@ -22,11 +22,11 @@ def versions() -> dict[str, Any]:
 
 
 def load(network: str, folder: Path) -> torch.nn.Module:
-    model = torch_models.MODELS[network]()
+    with torch.device("meta"):  # no initial values
+        model = torch_models.MODELS[network]()
     with np.load(folder / WEIGHTS) as weights:
-        model.load_state_dict(
-            {name: torch.from_numpy(array) for name, array in weights.items()}, strict=False
-        )
+        state = {name: torch.from_numpy(array) for name, array in weights.items()}
+    model.load_state_dict(state, assign=True)
     return model
 
 
