@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
 
 _PROC = Path("/proc/self")
@@ -19,6 +20,13 @@ def resident() -> int:
 def peak() -> int:
     """Most bytes since the process began or `reset_peak`."""
     return _status("VmHWM")
+
+
+def release_free() -> None:
+    """Gives back to the system what the allocator keeps for later, where it is glibc's."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def reset_peak() -> None:

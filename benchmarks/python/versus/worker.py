@@ -129,6 +129,7 @@ class _Service:
 
     def memory(self, key: Any, steps: int) -> int:
         gc.collect()
+        process_memory.release_free()
         before = process_memory.resident()
         process_memory.reset_peak()
         for _ in range(steps):
