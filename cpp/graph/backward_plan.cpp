@@ -30,6 +30,10 @@ void PlanBuilder::lay_out_backward(std::size_t n) {
   const Node& node = graph_.nodes()[n];
   const std::vector<Spec> x = graph_.input_specs(node);
   const Needs needs = node.op->backward_needs(x);
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    if (needs.x >> i & 1u) restore(node.inputs[i]);
+  }
+  if (needs.y) restore(node.output);
   Step step{.kind = Step::Kind::backward, .node = static_cast<int>(n)};
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
     Place operand{.spec = x[i]};
@@ -49,6 +53,22 @@ void PlanBuilder::lay_out_backward(std::size_t n) {
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     if (pieces[i]) contribute(node.inputs[i], pieces[i]);
   }
+}
+
+void PlanBuilder::restore(ValueId value) {
+  if (value == no_value || !absent_[static_cast<std::size_t>(value)]) return;
+  absent_[static_cast<std::size_t>(value)] = false;
+  const auto n = static_cast<std::size_t>(graph_.values()[static_cast<std::size_t>(value)].index);
+  const Node& node = graph_.nodes()[n];
+  Step step{.kind = Step::Kind::recompute, .node = static_cast<int>(n)};
+  for (const ValueId v : node.inputs) {
+    restore(v);
+    step.x.push_back(v == no_value ? Place{} : place(v));
+  }
+  step.y = places_[static_cast<std::size_t>(value)] = new_block(graph_.spec(value));
+  step.saved = saved_[n];
+  step.scratch = new_scratch(*node.op, graph_.input_specs(node), Phase::forward);
+  layout_.backward.push_back(std::move(step));
 }
 
 Place PlanBuilder::gradient_place(const Node& node, std::size_t i, const Place& dy, Specs x) {

@@ -273,6 +273,9 @@ void Executor::run(const Bound& bound) const {
     case Step::Kind::forward:
       bound.op->forward({bound.x, bound.y, bound.saved, scratch, &run_, bound.prepared, bound.state});
       break;
+    case Step::Kind::recompute:
+      bound.op->recompute({bound.x, bound.y, bound.saved, scratch, &run_});
+      break;
     case Step::Kind::backward:
       bound.op->backward({bound.x, bound.y, bound.saved, bound.dy, bound.dx, scratch, &run_});
       break;

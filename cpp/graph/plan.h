@@ -31,6 +31,7 @@ struct ArenaRange {
 struct Step {
   enum class Kind {
     forward,     // op of `node`: x -> y
+    recompute,   // op of `node` in the backward pass: x -> y once more, which was dropped
     backward,    // op of `node`: dy -> dx
     accumulate,  // y += x[0]: gradients of a value with several readers
     copy,        // x[0] -> y
@@ -44,6 +45,7 @@ struct Step {
   std::vector<Place> dx{};
   ArenaRange saved{};    // written by forward for backward
   ArenaRange scratch{};  // shared scratch, of this step alone
+  std::size_t alive_bytes = 0;     // in the arena during this step
   std::size_t prepared_bytes = 0;  // of what Op::prepare makes for a forward step at inference
 };
 
@@ -62,6 +64,7 @@ struct PlanLayout {
   std::vector<Place> output_grads;
   std::vector<Place> input_grads;
   std::size_t arena_bytes = 0;
+  std::size_t alive_bytes = 0;  // the most alive at any one time: no arena could be smaller
   std::size_t block_bytes = 0;  // what the arena would take if nothing shared memory
   ScratchSize scratch;
 };
@@ -83,6 +86,7 @@ class Plan {
   const std::vector<Place>& input_grads() const { return layout_.input_grads; }    // nowhere unless asked for
 
   std::size_t arena_bytes() const { return layout_.arena_bytes; }
+  std::size_t alive_bytes() const { return layout_.alive_bytes; }  // the most at any one time
   ScratchSize scratch() const { return layout_.scratch; }  // the largest of any step; the shared part lies in the arena
   // What Op::prepare makes of parameters, all steps together; 0 in training.
   std::size_t prepared_bytes() const;
@@ -90,7 +94,7 @@ class Plan {
   // The name of a step as tables show it: "conv1 + relu1", "conv1 backward", "sum of gradients".
   std::string step_name(const Step& step) const;
   StepCost cost(const Step& step) const;
-  // One line per step: layer, op, algorithm and why, place in the arena.
+  // One line per step: layer, op, shape, what is alive in the arena, place in the arena, algorithm and why.
   std::string explain() const;
 
  private:

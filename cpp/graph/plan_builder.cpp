@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "graph/recomputation.h"
+
 namespace fastcnn {
 namespace {
 
@@ -28,6 +30,7 @@ PlanBuilder::PlanBuilder(const Graph& graph, Mode mode)
       flow_(gradient_flow(graph, mode)),
       places_(graph.values().size()),
       kept_(find_kept_values()),
+      absent_(graph.values().size(), false),
       unread_(graph.values().size(), 0),
       saved_(graph.nodes().size()),
       gradients_(graph.values().size()),
@@ -35,6 +38,7 @@ PlanBuilder::PlanBuilder(const Graph& graph, Mode mode)
 
 PlanLayout PlanBuilder::build() {
   lay_out_inputs();
+  drop_values();
   lay_out_forward();
   lay_out_outputs();
   if (mode_ == Mode::training) lay_out_backward();
@@ -60,12 +64,18 @@ ArenaRange PlanBuilder::new_scratch(const Op& op, Specs x, Phase phase) {
   return new_range(size.shared);
 }
 
+std::vector<bool> PlanBuilder::find_fixed_values() const {
+  std::vector<bool> fixed(graph_.values().size(), false);
+  const auto fix = [&](ValueId v) { fixed[static_cast<std::size_t>(v)] = true; };
+  for (const GraphInput& input : graph_.inputs()) fix(input.value);
+  for (const GraphParameter& p : graph_.parameters()) fix(p.value);
+  for (const GraphOutput& output : graph_.outputs()) fix(output.value);
+  return fixed;
+}
+
 std::vector<bool> PlanBuilder::find_kept_values() const {
-  std::vector<bool> kept(graph_.values().size(), false);
+  std::vector<bool> kept = find_fixed_values();
   const auto keep = [&](ValueId v) { kept[static_cast<std::size_t>(v)] = true; };
-  for (const GraphInput& input : graph_.inputs()) keep(input.value);
-  for (const GraphParameter& p : graph_.parameters()) keep(p.value);
-  for (const GraphOutput& output : graph_.outputs()) keep(output.value);
   for (std::size_t n = 0; n < graph_.nodes().size(); ++n) {
     if (!flow_.runs[n]) continue;
     const Node& node = graph_.nodes()[n];
@@ -76,6 +86,15 @@ std::vector<bool> PlanBuilder::find_kept_values() const {
     }
   }
   return kept;
+}
+
+void PlanBuilder::drop_values() {
+  if (mode_ == Mode::inference) return;
+  const std::vector<bool> dropped = find_dropped(graph_, kept_, find_fixed_values());
+  for (std::size_t v = 0; v < kept_.size(); ++v) {
+    kept_[v] = kept_[v] && !dropped[v];
+    absent_[v] = !kept_[v];
+  }
 }
 
 bool PlanBuilder::can_run_in_place(const Node& node, Specs x) const {
@@ -163,7 +182,17 @@ void PlanBuilder::place_blocks() {
 
   const MemoryPlan memory = plan_memory(blocks_);
   layout_.arena_bytes = memory.bytes;
-  for (const Lifetime& block : blocks_) layout_.block_bytes += align_up(block.bytes);
+  std::vector<std::size_t> alive(static_cast<std::size_t>(time) + 1, 0);
+  for (const Lifetime& block : blocks_) {
+    layout_.block_bytes += align_up(block.bytes);
+    for (int t = block.first; t <= block.last; ++t) alive[static_cast<std::size_t>(t)] += align_up(block.bytes);
+  }
+  layout_.alive_bytes = *std::max_element(alive.begin(), alive.end());
+  std::size_t at = 0;
+  for (auto* steps : {&layout_.forward, &layout_.backward}) {
+    for (Step& step : *steps) step.alive_bytes = alive[++at];
+    ++at;  // the time between
+  }
 
   const auto resolve = [&](std::size_t& at) { at = memory.offsets[at]; };
   for (auto* steps : {&layout_.forward, &layout_.backward}) {

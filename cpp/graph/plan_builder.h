@@ -30,9 +30,13 @@ class PlanBuilder {
 
   // Values that must stay as they are when their last reader in the forward pass has run.
   std::vector<bool> find_kept_values() const;
+  std::vector<bool> find_fixed_values() const;  // those of them that the caller or the model holds
+  void drop_values();
   bool can_run_in_place(const Node& node, Specs x) const;
 
   void seed_gradients();
+  // Before a backward step reads it: a value that was dropped is made again, and what that takes before it.
+  void restore(ValueId value);
   void lay_out_backward(std::size_t node);
   // Where a node's backward step puts its gradient of input `i`.
   Place gradient_place(const Node& node, std::size_t i, const Place& dy, Specs x);
@@ -48,7 +52,8 @@ class PlanBuilder {
   PlanLayout layout_;
   std::vector<Lifetime> blocks_;
   std::vector<Place> places_;          // of each value
-  std::vector<bool> kept_;             // of each value: find_kept_values()
+  std::vector<bool> kept_;             // of each value: find_kept_values(), less what is dropped
+  std::vector<bool> absent_;           // of each value, in the backward pass: neither kept nor made again yet
   std::vector<int> unread_;            // of each value: readers in the forward pass that have not run yet
   std::vector<ArenaRange> saved_;      // of each node
   std::vector<Place> gradients_;       // of each value: the sum of what has been contributed so far

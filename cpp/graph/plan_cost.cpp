@@ -30,7 +30,7 @@ StepCost Plan::cost(const Step& step) const {
   if (step.node < 0) return cost;
   const Node& node = graph_.nodes()[static_cast<std::size_t>(step.node)];
   const std::int64_t products = 2 * node.op->macs(graph_.input_specs(node));
-  if (step.kind == Step::Kind::forward) {
+  if (step.kind != Step::Kind::backward) {
     cost.operations = products;
     return cost;
   }

@@ -52,7 +52,8 @@ std::string line(const Plan& plan, const Step& step) {
     algorithm = node.op->algorithm(x);
   }
   std::string text = "  ";
-  text.append(column(plan.step_name(step), 29)).append(column(op, 37)).append(column(shape, 20)).append(results(step));
+  text.append(column(plan.step_name(step), 29)).append(column(op, 37)).append(column(shape, 20));
+  text.append(column(megabytes(step.alive_bytes), 11)).append(results(step));
   if (!algorithm.empty()) text.append("; ").append(algorithm);
   return text;
 }
@@ -61,8 +62,8 @@ std::string line(const Plan& plan, const Step& step) {
 
 std::string Plan::explain() const {
   std::string text = std::string("plan for ") + (mode_ == Mode::training ? "training" : "inference") + ": arena " +
-                     megabytes(layout_.arena_bytes) + " (" + megabytes(layout_.block_bytes) +
-                     " without sharing), scratch " + megabytes(layout_.scratch.per_thread) + " per thread\n";
+                     megabytes(layout_.arena_bytes) + " (" + megabytes(layout_.alive_bytes) +
+                     " alive at once, " + megabytes(layout_.block_bytes) + " without sharing), scratch " + megabytes(layout_.scratch.per_thread) + " per thread\n";
   for (const Step& step : layout_.forward) text += line(*this, step) + "\n";
   if (!layout_.backward.empty()) text += "backward\n";
   for (const Step& step : layout_.backward) text += line(*this, step) + "\n";

@@ -30,6 +30,7 @@ class ActivationOp final : public Op {
   const Activation* as_activation() const override { return &f_; }
   bool forward_in_place(Specs) const override { return true; }
   bool backward_in_place(Specs) const override { return true; }
+  bool is_cheap() const override { return true; }
   void forward(const ForwardArgs& args) const override;
   void backward(const BackwardArgs& args) const override;
 

@@ -21,6 +21,7 @@ class Add final : public Op {
   bool backward_in_place(Specs) const override { return true; }
   std::shared_ptr<const Op> fused_with(const Activation& f) const override;
   bool is_sum() const override { return f_.kind == Activation::Kind::identity; }
+  bool is_cheap() const override { return true; }
   void forward(const ForwardArgs& args) const override;
   void backward(const BackwardArgs& args) const override;
 

@@ -20,6 +20,7 @@ class AvgPool2d final : public Op {
   std::string describe(Specs x) const override;
   Spec infer(Specs x) const override;
   Needs backward_needs(Specs) const override { return {}; }
+  bool is_cheap() const override { return true; }
   void forward(const ForwardArgs& args) const override;
   void backward(const BackwardArgs& args) const override;
 

@@ -42,13 +42,18 @@ class BatchNorm final : public Op {
   std::shared_ptr<const Op> fused_with(const Activation& f) const override;
   std::shared_ptr<const Op> fused_with_add(Specs x) const override;
   std::optional<ChannelNorm> as_channel_norm(Specs x) const override;
+  bool is_cheap() const override { return true; }
   // Throws ShapeError in training when there is only one value per channel.
   void forward(const ForwardArgs& args) const override;
+  void recompute(const ForwardArgs& args) const override;
   void backward(const BackwardArgs& args) const override;
 
  private:
   // Whether backward takes f' from y; otherwise it makes y again from x, which costs less than reading it.
   bool gradient_reads_y() const;
+
+  // y from the coefficients of z = (x - mean) scale + shift, as they lie in memory.
+  void normalize(const ForwardArgs& args, const void* coefficients) const;
 
   Options options_;
 };

@@ -167,6 +167,16 @@ void BatchNorm::forward(const ForwardArgs& args) const {
     } else {
       from_running(options_, e, args, c);
     }
+    normalize(args, c.mean);
+  });
+}
+
+void BatchNorm::recompute(const ForwardArgs& args) const { normalize(args, args.saved); }
+
+void BatchNorm::normalize(const ForwardArgs& args, const void* coefficients) const {
+  const Extents e(args.x[0].spec.shape);
+  dispatch_floating(args.y.spec.dtype, [&]<class T>() {
+    const Coefficients<T> c(const_cast<void*>(coefficients), e.cols);
     const T* residual = input<T>(args.x, 5);
     e.for_blocks((residual != nullptr ? 3 : 2) * sizeof(T), [&](std::int64_t block) {
       const std::int64_t at = block * e.block_rows * e.cols;

@@ -20,6 +20,7 @@ class Dropout final : public Op {
   Needs backward_needs(Specs) const override { return {}; }
   bool forward_in_place(Specs) const override { return true; }
   bool backward_in_place(Specs) const override { return true; }
+  bool is_cheap() const override { return true; }
   void forward(const ForwardArgs& args) const override;
   void backward(const BackwardArgs& args) const override;
 

@@ -20,6 +20,7 @@ class LocalResponseNorm final : public Op {
   ScratchSize scratch(Specs x, Phase phase) const override;
   bool forward_in_place(Specs) const override { return true; }
   bool backward_in_place(Specs) const override { return true; }
+  bool is_cheap() const override { return true; }
   void forward(const ForwardArgs& args) const override;
   void backward(const BackwardArgs& args) const override;
 

@@ -18,6 +18,7 @@ class MaxPool2d final : public Op {
   std::string describe(Specs x) const override;
   Spec infer(Specs x) const override;
   Needs backward_needs(Specs x) const override;
+  bool is_cheap() const override { return true; }
   void forward(const ForwardArgs& args) const override;
   void backward(const BackwardArgs& args) const override;
 

@@ -144,7 +144,12 @@ class Op {
   // The function, when the op is nothing but an activation (so that a producer may take it in); else null.
   virtual const Activation* as_activation() const { return nullptr; }
 
+  // Whether making the output once more costs little beside keeping it in memory until backward.
+  virtual bool is_cheap() const { return false; }
+
   virtual void forward(const ForwardArgs& args) const = 0;
+  // The same y in the backward pass, from what forward saved. `state` is empty: nothing else changes.
+  virtual void recompute(const ForwardArgs& args) const { forward(args); }
   virtual void backward(const BackwardArgs& args) const = 0;
 };
 

@@ -149,6 +149,86 @@ TEST(Plan, of_an_empty_batch_works) {
   EXPECT_EQ(element(copy_of(graph.parameters()[0].parameter->grad.view()), 3), 0.0);
 }
 
+// Blocks of convolution, batch norm and ReLU, each block's input added to its output; values of 2 MB.
+struct Residual {
+  explicit Residual(int blocks) {
+    const Spec spec{{4, 16, 64, 64}, DType::float64};
+    ValueId v = graph.input(spec, "x", true);
+    for (int i = 1; i <= blocks; ++i) {
+      const std::string name = std::to_string(i);
+      const auto parameter = [&](const Shape& shape, bool trains = true) {
+        ParameterPtr p = random_parameter({shape, DType::float64}, ++seed, 0.2);
+        p->requires_grad = trains;
+        return graph.parameter(p, name + "." + std::to_string(seed));
+      };
+      const ValueId w = parameter({16, 16, 1, 1});
+      const ValueId c = graph.add(make_op("conv2d", {}), {v, w, no_value}, "conv" + name);
+      const ValueId gamma = parameter({16}), beta = parameter({16});
+      const ValueId mean = parameter({16}, false), var = parameter({16}, false);
+      running.push_back(graph.parameters().back().parameter);
+      const ValueId n = graph.add(make_op("batch_norm", {}), {c, gamma, beta, mean, var}, "norm" + name);
+      v = graph.add(make_op("add", {}), {n, v}, "add" + name);
+      v = graph.add(activation_op("relu"), {v}, "relu" + name);
+      values.push_back(v);
+    }
+    graph.output(graph.add(make_op("avg_pool2d", {{"kernel", std::int64_t{64}}}), {v}, "pool"));
+  }
+
+  Graph graph;
+  std::vector<ValueId> values;
+  std::vector<ParameterPtr> running;
+  unsigned seed = 0;
+};
+
+TEST(Plan, drops_cheap_values_and_makes_them_again_before_their_first_use_in_backward) {
+  Residual net(2);
+  const Plan plan(net.graph, Mode::training);
+  std::vector<std::string> names;
+  for (const Step& step : plan.backward_steps()) names.push_back(plan.step_name(step));
+  const std::string first = "norm1 + add1 + relu1", second = "norm2 + add2 + relu2";
+  EXPECT_EQ(names, (std::vector<std::string>{"pool backward", first + " again", second + " again", second + " backward",
+                                             "conv2 backward", "sum of gradients", first + " backward",
+                                             "conv1 backward", "sum of gradients"}));
+}
+
+TEST(Plan, keeps_one_of_a_few_values_that_rest_on_one_another) {
+  Residual net(12);
+  const Plan plan(net.graph, Mode::training);
+  EXPECT_EQ(std::ranges::count(kinds(plan.backward_steps()), Step::Kind::recompute), 12 - 1);
+  // The input, 12 outputs of convolutions and 1 of 12 blocks, and never all 12 blocks.
+  const std::size_t value = net.graph.spec(net.values[0]).bytes();
+  EXPECT_LT(plan.alive_bytes(), (1 + 12 + 1 + 8) * value);
+}
+
+TEST(Plan, that_drops_values_computes_the_same_bits_and_updates_statistics_once) {
+  Residual net(7);
+  const Tensor x = random_tensor(net.graph.spec(net.graph.inputs()[0].value), 5);
+  const auto run = [&](const Graph& graph, bool drops) {
+    std::vector<Tensor> kept;
+    for (const ParameterPtr& p : net.running) kept.push_back(copy_of(p->value.view()));
+    GraphRunner runner(graph, Mode::training, {x});
+    const auto& steps = runner.executor().plan().backward_steps();
+    EXPECT_EQ(std::ranges::count(kinds(steps), Step::Kind::recompute) > 0, drops);
+    runner.forward();
+    runner.backward();
+    std::vector<Tensor> results{copy_of(runner.executor().output(0)), copy_of(runner.executor().input_grad(0))};
+    for (const GraphParameter& p : graph.parameters()) {
+      if (p.parameter->requires_grad) results.push_back(copy_of(p.parameter->grad.view()));
+      p.parameter->has_grad = false;
+    }
+    for (std::size_t i = 0; i < net.running.size(); ++i) {
+      results.push_back(copy_of(net.running[i]->value.view()));
+      fill(net.running[i]->value.view(), kept[i]);
+    }
+    return results;
+  };
+  const std::vector<Tensor> dropping = run(net.graph, true);
+  for (const ValueId v : net.values) net.graph.output(v, false);  // which the caller may look at
+  const std::vector<Tensor> keeping = run(net.graph, false);
+  ASSERT_EQ(dropping.size(), keeping.size());
+  for (std::size_t i = 0; i < keeping.size(); ++i) expect_same_bytes(dropping[i], keeping[i], std::to_string(i));
+}
+
 TEST(Plan, counts_operations_and_bytes_of_each_step) {
   const Plan plan(mlp(2, false), Mode::training);
   const auto value = static_cast<std::int64_t>(square4.bytes());
