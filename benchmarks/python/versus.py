@@ -18,7 +18,7 @@ from pathlib import Path
 
 from versus import report
 from versus.cases import NETWORKS
-from versus.environment import warn_if_busy
+from versus.environment import Others, warn_if_busy
 from versus.peers import PEERS
 from versus.run import CASES, Choice, Run
 
@@ -59,10 +59,14 @@ def main() -> int:
         compiled=arguments.compile,
     )
     run = Run(choice, say=lambda text: print(text, file=sys.stderr, flush=True))
+    others = Others()
     run.measure()
+    share = others.share()
     print(tables(run, arguments.markdown))
+    if share is not None:
+        print(f"\nMeanwhile other processes took {share:.1%} of the processors' time.")
     if arguments.json:
-        arguments.json.write_text(json.dumps(run.to_dict(), indent=1))
+        arguments.json.write_text(json.dumps(run.to_dict() | {"others": share}, indent=1))
     return 1 if run.problems else 0
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from versus import convolutions, measuring, report, startup
 from versus.cases import LATENCY, TRAINING, Case, case_of
+from versus.environment import Others
 from versus.measuring import Budget, Contestant, DisagreementError, compare, difference, rounds_within
 from versus.peers import PEERS
 from versus.results import Comparison, Figures, Memory, geometric_mean, summarize
@@ -202,6 +203,22 @@ def test_summary_of_ratios_by_mode_and_of_all():
     assert (forward.geometric_mean, forward.worst, forward.worst_of) == (pytest.approx(1.0), 0.5, "a")
     assert backward.what == "backward_data" and backward.geometric_mean == pytest.approx(1.0)
     assert (every.what, every.worst_of) == ("all", "a forward")
+
+
+def test_others_are_what_is_neither_ours_nor_idle(monkeypatch, tmp_path):
+    stat = tmp_path / "stat"
+    monkeypatch.setattr("versus.environment._STAT", stat)
+    monkeypatch.setattr(
+        "os.times", lambda: (1.0, 0.5, 2.0, 0.5, 99.0)
+    )  # ours and our children's, then the clock
+    monkeypatch.setattr("os.sysconf", lambda _: 100)
+    stat.write_text("cpu  1000 0 500 8000 100 0 0 0 0 0\n")
+    others = Others()
+    stat.write_text("cpu  1100 0 500 8150 100 0 0 50 0 0\n")  # 1 s of users, 0.5 s stolen, 1.5 s idle
+    monkeypatch.setattr("os.times", lambda: (1.0, 0.5, 2.75, 0.5, 99.0))
+    assert others.share() == pytest.approx((1.0 + 0.5 - 0.75) / 3.0)
+    monkeypatch.setattr("versus.environment._STAT", tmp_path / "none")
+    assert Others().share() is None
 
 
 def test_compiled_variants_are_asked_for():

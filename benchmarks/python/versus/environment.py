@@ -28,21 +28,38 @@ def environment() -> dict[str, Any]:
 
 
 def warn_if_busy() -> None:
-    """On a busy machine threads that spin while they wait are slow beyond measure. Linux only."""
-    if not _STAT.exists():
-        return
-    busy, total = _processor_time()
+    """On a busy machine threads that spin while they wait are slow beyond measure."""
+    others = Others()
     time.sleep(0.5)
-    busy_then, total_then = _processor_time()
-    share = (busy_then - busy) / max(1, total_then - total)
-    if share > 0.1:
+    share = others.share()
+    if share is not None and share > 0.1:
         print(f"warning: this machine is {share:.0%} busy: no fair figures now", file=sys.stderr)
 
 
-def _processor_time() -> tuple[int, int]:
-    """Busy and all, in ticks since boot."""
-    ticks = list(map(int, _STAT.read_text().splitlines()[0].split()[1:]))
-    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)  # less idle and waiting for disks
+class Others:
+    """What other processes, and other guests of the machine's host, do meanwhile. Linux only."""
+
+    def __init__(self) -> None:
+        self._start = _processor_time()
+
+    def share(self) -> float | None:
+        """Of all processors' time since this object was made; children that still run count as others."""
+        if self._start is None:
+            return None
+        end = _processor_time()
+        assert end is not None
+        others, total = (now - before for now, before in zip(end, self._start, strict=True))
+        return max(0.0, others / total) if total > 0 else 0.0
+
+
+def _processor_time() -> tuple[float, float] | None:
+    """Seconds since boot in which processors worked for others, and all of their seconds."""
+    if not _STAT.exists():
+        return None
+    ticks = list(map(int, _STAT.read_text().splitlines()[0].split()[1:9]))  # guests are in user already
+    a_second = os.sysconf("SC_CLK_TCK")
+    busy = (sum(ticks) - ticks[3] - ticks[4]) / a_second  # less idle, and waiting for disks
+    return busy - sum(os.times()[:4]), sum(ticks) / a_second
 
 
 def _processor() -> str:
