@@ -67,6 +67,17 @@ py::list describe_steps(const Plan& plan) {
   return list;
 }
 
+// Per step: (tasks, worthwhile, seconds) of each call of parallel_for.
+py::list step_calls(const Executor& executor) {
+  py::list steps;
+  for (const std::vector<ParallelCall>& calls : executor.step_calls()) {
+    py::list entries;
+    for (const ParallelCall& call : calls) entries.append(py::make_tuple(call.tasks, call.worthwhile, call.seconds));
+    steps.append(entries);
+  }
+  return steps;
+}
+
 // The outputs of a run, made before it so that it runs without the GIL.
 class Outputs {
  public:
@@ -203,7 +214,8 @@ void bind_graph(py::module_& module) {
       .def("backward", run_backward, py::arg("gradients"))
       .def("train_step", run_train_step, py::arg("inputs"), py::arg("sgd"), py::arg("seed"), py::arg("step"))
       .def("set_timing", &Executor::set_timing, py::arg("on"))
-      .def("step_seconds", &Executor::step_seconds);
+      .def("step_seconds", &Executor::step_seconds)
+      .def("step_calls", step_calls);
 }
 
 }  // namespace fastcnn::bindings

@@ -37,6 +37,8 @@ constexpr int no_worker = -1;
 thread_local int current_worker = no_worker;  // of the task that runs on this thread
 thread_local int thread_limit = max_threads;
 
+thread_local ParallelRecorder* recorder = nullptr;
+
 class InsideTask {
  public:
   explicit InsideTask(int worker) { current_worker = worker; }
@@ -254,6 +256,20 @@ void run_inline(std::int64_t tasks, int worker, TaskRef body) {
   for (std::int64_t task = 0; task < tasks; ++task) body(task, worker);
 }
 
+// On the pool where that pays and it is free, else here.
+void run(std::int64_t tasks, std::int64_t ops_per_task, bool worthwhile, TaskRef body) {
+  const FlushDenormals flush;
+  const int threads = effective_threads();
+  if (worthwhile && threads > 1 && thread_limit > 1) {
+    const std::int64_t most = ops_per_portion / ops_per_task + 1;
+    const std::int64_t even = tasks / (threads * portions_per_thread);
+    const std::int64_t portion = std::clamp<std::int64_t>(even, 1, most);
+    if (pool().try_run({body, tasks, portion, thread_limit}, threads)) return;
+  }
+  const InsideTask inside(0);
+  run_inline(tasks, 0, body);
+}
+
 }  // namespace
 
 ThreadCount num_threads() {
@@ -276,20 +292,20 @@ ThreadLimit::ThreadLimit(int threads)
 
 ThreadLimit::~ThreadLimit() { thread_limit = saved_; }
 
+ParallelRecorder::ParallelRecorder() : outer_(std::exchange(recorder, this)) {}
+
+ParallelRecorder::~ParallelRecorder() { recorder = outer_; }
+
 void parallel_for(std::int64_t tasks, std::int64_t ops_per_task, TaskRef body) {
   if (tasks <= 0) return;
   if (current_worker != no_worker) return run_inline(tasks, current_worker, body);
-  const FlushDenormals flush;
-  const int threads = effective_threads();
   const bool small = ops_per_task <= (min_parallel_ops - 1) / tasks;  // the product may overflow
-  if (tasks > 1 && !small && threads > 1 && thread_limit > 1) {
-    const std::int64_t worthwhile = ops_per_portion / ops_per_task + 1;
-    const std::int64_t even = tasks / (threads * portions_per_thread);
-    const std::int64_t portion = std::clamp<std::int64_t>(even, 1, worthwhile);
-    if (pool().try_run({body, tasks, portion, thread_limit}, threads)) return;
-  }
-  const InsideTask inside(0);
-  run_inline(tasks, 0, body);
+  const bool worthwhile = tasks > 1 && !small;
+  if (recorder == nullptr) return run(tasks, ops_per_task, worthwhile, body);
+  const auto start = std::chrono::steady_clock::now();
+  run(tasks, ops_per_task, worthwhile, body);
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  recorder->calls_.push_back({tasks, worthwhile, taken.count()});
 }
 
 }  // namespace fastcnn

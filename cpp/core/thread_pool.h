@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace fastcnn {
 
@@ -60,6 +62,32 @@ class ThreadLimit {
 
  private:
   int saved_;
+};
+
+// One call of parallel_for.
+struct ParallelCall {
+  std::int64_t tasks;
+  bool worthwhile;  // more than one task, and enough work to wake other threads for
+  double seconds;
+};
+
+// While it lives, calls of parallel_for on this thread are noted, except those from inside of tasks. Costs a
+// look at the clock each; the latest recorder notes.
+class ParallelRecorder {
+ public:
+  ParallelRecorder();
+  ~ParallelRecorder();
+  ParallelRecorder(const ParallelRecorder&) = delete;
+  ParallelRecorder& operator=(const ParallelRecorder&) = delete;
+
+  // The calls since the last one of this.
+  std::vector<ParallelCall> take() { return std::exchange(calls_, {}); }
+
+ private:
+  friend void parallel_for(std::int64_t tasks, std::int64_t ops_per_task, TaskRef body);
+
+  std::vector<ParallelCall> calls_;
+  ParallelRecorder* outer_;
 };
 
 // Flushes denormals to zero on this thread for its lifetime, then restores the previous state.

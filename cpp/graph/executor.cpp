@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "core/thread_pool.h"
@@ -170,7 +171,7 @@ void Executor::forward(RandomState random) {
   awaits_backward_ = false;
   run_.random = random;
   prepare_parameters();
-  run(forward_, step_seconds_.data());
+  run(forward_, 0);
   for (Parameter* parameter : updated_) ++parameter->version;
   awaits_backward_ = run_.training;
 }
@@ -182,7 +183,7 @@ void Executor::backward() {
   }
   awaits_backward_ = false;
   bind_gradients();
-  run(backward_, step_seconds_.data() + (timing_ ? forward_.size() : 0));
+  run(backward_, forward_.size());
   add_to_held_gradients();
 }
 
@@ -212,7 +213,9 @@ void Executor::add_to_held_gradients() {
 
 void Executor::set_timing(bool on) {
   timing_ = on;
-  step_seconds_.assign(on ? forward_.size() + backward_.size() : 0, 0.0);
+  const std::size_t steps = on ? forward_.size() + backward_.size() : 0;
+  step_seconds_.assign(steps, 0.0);
+  step_calls_.assign(steps, {});
 }
 
 void Executor::prepare_parameters() {
@@ -251,8 +254,10 @@ void Executor::reserve_per_thread_scratch() {
   per_thread_count_ = threads;
 }
 
-void Executor::run(const std::vector<Bound>& steps, double* seconds) {
+void Executor::run(const std::vector<Bound>& steps, std::size_t first) {
   using Clock = std::chrono::steady_clock;
+  std::optional<ParallelRecorder> recorder;
+  if (timing_) recorder.emplace();
   reserve_per_thread_scratch();
   const ThreadLimit limit(per_thread_count_);
   const FlushDenormals flush;
@@ -263,7 +268,11 @@ void Executor::run(const std::vector<Bound>& steps, double* seconds) {
     } catch (const Error&) {
       rethrow_with([&](const std::string& what) { return plan_->step_name(*bound.step) + ": " + what; });
     }
-    if (timing_) *seconds++ = std::chrono::duration<double>(Clock::now() - start).count();
+    if (timing_) {
+      const std::size_t index = first + static_cast<std::size_t>(&bound - steps.data());
+      step_seconds_[index] = std::chrono::duration<double>(Clock::now() - start).count();
+      step_calls_[index] = recorder->take();
+    }
   }
 }
 

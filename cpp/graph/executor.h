@@ -9,6 +9,7 @@
 
 #include "core/allocator.h"
 #include "core/layout.h"
+#include "core/thread_pool.h"
 #include "graph/plan.h"
 
 namespace fastcnn {
@@ -42,6 +43,8 @@ class Executor {
   // Seconds per step of the last run, when timing is on: forward steps, then backward steps.
   void set_timing(bool on);
   const std::vector<double>& step_seconds() const { return step_seconds_; }
+  // With timing: the calls of parallel_for in each of these steps.
+  const std::vector<std::vector<ParallelCall>>& step_calls() const { return step_calls_; }
 
  private:
   // One step with its operands resolved to addresses.
@@ -63,7 +66,7 @@ class Executor {
   void reserve_per_thread_scratch();
   void prepare_parameters();
   void run(const Bound& bound) const;
-  void run(const std::vector<Bound>& steps, double* seconds);
+  void run(const std::vector<Bound>& steps, std::size_t first);  // `first`: its index among all steps
 
   std::shared_ptr<const Plan> plan_;
   Buffer arena_;
@@ -80,6 +83,7 @@ class Executor {
   bool awaits_backward_ = false;
   bool timing_ = false;
   std::vector<double> step_seconds_;
+  std::vector<std::vector<ParallelCall>> step_calls_;
 };
 
 }  // namespace fastcnn

@@ -111,6 +111,9 @@ class Executor:
     def set_timing(self, on: bool) -> None: ...
     def step_seconds(self) -> list[float]:
         """Of the last run, beside Plan.steps; the backward part is 0 after a forward pass alone."""
+    def step_calls(self) -> list[list[tuple[int, bool, float]]]:
+        """Beside step_seconds: of each call of parallel_for its tasks, whether there is enough work to share,
+        and its seconds."""
 
 class Sgd:
     """Velocities of the parameters of all groups, counted group by group."""

@@ -112,12 +112,7 @@ class Profile:
 
 def profile(model: Module, x: Any, y: Any, *, criterion: Module | None, seconds: float) -> Profile:
     """See Module.profile."""
-    training = y is not None
-    with in_mode(model, training):
-        if training:
-            compiled, run = _training_step(model, x, y, criterion or CrossEntropyLoss())
-        else:
-            compiled, run = _inference(model, x)
+    compiled, run = compile_run(model, x, y, criterion)
     executor = compiled.acquire()
     executor.set_timing(True)
     run(executor)
@@ -131,7 +126,7 @@ def profile(model: Module, x: Any, y: Any, *, criterion: Module | None, seconds:
         by_step.append(executor.step_seconds())
     table = np.array(by_step)
     return Profile(
-        training=training,
+        training=y is not None,
         batch_size=len(x),
         threads=_core.num_threads()[0],
         runs=len(totals),
@@ -140,6 +135,17 @@ def profile(model: Module, x: Any, y: Any, *, criterion: Module | None, seconds:
         rest_ms=1e3 * statistics.median(totals - table.sum(axis=1)),
         steps=_steps(compiled, np.median(table, axis=0).tolist()),
     )
+
+
+def compile_run(
+    model: Module, x: Any, y: Any, criterion: Module | None
+) -> tuple[Compiled, Callable[[_core.Executor], object]]:
+    """The plan of inference of x or, unless y is None, of a training step, and what runs it."""
+    training = y is not None
+    with in_mode(model, training):
+        return (
+            _training_step(model, x, y, criterion or CrossEntropyLoss()) if training else _inference(model, x)
+        )
 
 
 def _inference(model: Module, x: Any) -> tuple[Compiled, Callable[[_core.Executor], object]]:

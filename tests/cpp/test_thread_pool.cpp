@@ -240,5 +240,26 @@ TEST(SetNumThreads, refuses_numbers_out_of_range) {
   EXPECT_THROW(set_num_threads(max_threads + 1), ValueError);
 }
 
+TEST(ParallelRecorder, NotesCallsWithTheirTasksButNoneFromInsideOfTasks) {
+  ParallelRecorder outer;
+  parallel_for(3, 1, [](std::int64_t, int) {});
+  {
+    ParallelRecorder recorder;
+    parallel_for(7, 1'000'000, [](std::int64_t, int) { parallel_for(5, 1'000'000, [](std::int64_t, int) {}); });
+    parallel_for(1, 1'000'000, [](std::int64_t, int) {});
+    parallel_for(0, 1, [](std::int64_t, int) {});
+    const std::vector<ParallelCall> calls = recorder.take();
+    ASSERT_EQ(calls.size(), 2u);
+    EXPECT_EQ(calls[0].tasks, 7);
+    EXPECT_TRUE(calls[0].worthwhile);
+    EXPECT_FALSE(calls[1].worthwhile);
+    EXPECT_GE(calls[0].seconds, 0.0);
+    EXPECT_TRUE(recorder.take().empty());
+  }
+  const std::vector<ParallelCall> calls = outer.take();
+  ASSERT_EQ(calls.size(), 1u);
+  EXPECT_FALSE(calls[0].worthwhile);
+}
+
 }  // namespace
 }  // namespace fastcnn

@@ -192,6 +192,14 @@ def test_time_reports_each_step(
     assert "conv1" in capsys.readouterr().out
 
 
+def test_plan_bounds_the_speed_up(capsys: pytest.CaptureFixture[str]) -> None:
+    result = run_json(capsys, "plan", "lenet", "--batch-size", 8, "--train", "--cores", 2, 8)
+    assert result["cores"] == [2, 8]
+    assert all(len(step["speedups"]) == 2 for step in result["steps"])
+    assert main(["plan", "lenet"]) == 0
+    assert "64 cores" in capsys.readouterr().out
+
+
 def test_info_says_what_runs_here(capsys: pytest.CaptureFixture[str]) -> None:
     result = run_json(capsys, "info")
     assert result["version"] == fastcnn.__version__
