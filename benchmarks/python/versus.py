@@ -39,12 +39,15 @@ def parse() -> argparse.Namespace:
 def tables(run: Run, markdown: bool) -> str:
     """Those that have rows, with their titles."""
     form = report.markdown if markdown else report.plain
-    parts = (
-        ("Milliseconds: median (best)", report.comparison_table, run.comparisons),
-        ("Memory of a training step", report.memory_table, run.memory),
-        ("Milliseconds of an import, and to the first prediction", report.startup_table, run.startup),
-    )
-    return "\n\n".join(f"{title}\n\n{table(rows, form)}" for title, table, rows in parts if rows)
+    parts = []
+    if run.comparisons:
+        parts += ["Milliseconds: median (best)", report.comparison_table(run.comparisons, form)]
+    if run.memory:
+        parts += ["Memory of a training step", report.memory_table(run.memory, form)]
+    if run.startup:
+        title = "Milliseconds of an import, and to the first prediction"
+        parts += [title, report.startup_table(run.startup, form)]
+    return "\n\n".join(parts)
 
 
 def main() -> int:

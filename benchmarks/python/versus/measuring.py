@@ -119,9 +119,16 @@ class _Schedule:
 
 def _schedule(contestant: Contestant) -> _Schedule:
     time.sleep(PAUSE_SECONDS)
-    once = contestant.worker.seconds(contestant.key, 1)
+    once = _whole_seconds(contestant, 1)
     if once < SAMPLE_SECONDS:  # was the first of its kind
-        once = contestant.worker.seconds(contestant.key, 2, warm_up=1)
+        once = _whole_seconds(contestant, 1 if once > 0.2 * SAMPLE_SECONDS else 10)
     steps = max(1, round(SAMPLE_SECONDS / once))
     warm_ups = 0 if once > SAMPLE_SECONDS else max(1, steps // 10)
     return _Schedule(steps, warm_ups, PAUSE_SECONDS + (steps + warm_ups) * once)
+
+
+def _whole_seconds(contestant: Contestant, steps: int) -> float:
+    """Per step, with what of it is not timed."""
+    start = time.monotonic()
+    timed = contestant.worker.seconds(contestant.key, steps)
+    return max(timed, (time.monotonic() - start) / steps)

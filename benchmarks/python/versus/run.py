@@ -91,17 +91,24 @@ class Run:
             self.versions[peer] = worker.call("versions")
 
     def _peers(self) -> list[str]:
-        return [peer for peer in self.choice.peers if (peer, self.choice.threads[0]) in self._workers]
+        """Those that can be measured."""
+        threads = self.choice.threads[0]
+        writer = ("PyTorch", threads) in self._workers
+        return [
+            peer
+            for peer in self.choice.peers
+            if (peer, threads) in self._workers and (writer or not PEERS[peer].reads_onnx)
+        ]
 
     def _measure_network(self, network: str, folder: Path) -> None:
         threads = self.choice.threads[0]
         with self._reporting(network):
             self._workers[OURS, threads].call("write_weights", network, folder)
-            if ("PyTorch", threads) in self._workers:
+            if any(PEERS[peer].reads_onnx for peer in self._peers()):
                 self._workers["PyTorch", threads].call("export_onnx", network, folder)
             for case in (case for case in self._cases if case.network == network):
                 for threads in self.choice.threads:
-                    with self._reporting(f"{network}, {case.mode}, {threads} threads"):
+                    with self._reporting(f"{network}, {case.mode}, threads: {threads}"):
                         self.comparisons.append(self._compare(case, threads, folder))
             threads = self.choice.threads[-1]
             if "memory" in self.choice.cases and process_memory.available():

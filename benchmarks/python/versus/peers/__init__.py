@@ -20,11 +20,12 @@ ONNX = "model.onnx"
 
 @dataclass(frozen=True)
 class Peer:
-    """An engine: its module, and the ways in which it can be run."""
+    """An engine: its module, the ways to run it, and whether it reads ONNX, which PyTorch writes."""
 
     module: str
     training: tuple[str, ...]
     inference: tuple[str, ...]
+    reads_onnx: bool = False
 
     def variants(self, training: bool, compiled: bool) -> list[str]:
         variants = self.training if training else self.inference
@@ -54,8 +55,8 @@ PEERS = {
         ("NCHW", "channels_last", "NCHW compile", "channels_last compile"),
         ("NCHW", "channels_last", "NCHW compile", "channels_last compile"),
     ),
-    "ONNX Runtime": Peer("versus.peers.onnxruntime", (), ("",)),
-    "OpenVINO": Peer("versus.peers.openvino", (), ("",)),
+    "ONNX Runtime": Peer("versus.peers.onnxruntime", (), ("",), reads_onnx=True),
+    "OpenVINO": Peer("versus.peers.openvino", (), ("",), reads_onnx=True),
 }
 
 
@@ -64,7 +65,7 @@ def threads() -> int:
     return int(os.environ["OMP_NUM_THREADS"])
 
 
-def losses_without_dropout(step: Callable[[], float], modules: Iterable[Any], dropout: type) -> np.ndarray:
+def losses_without_dropout(step: Callable[[], float], modules: Iterable[Any], dropout: Any) -> np.ndarray:
     """Losses of two steps, while the modules of type `dropout` drop nothing: masks are each engine's own."""
     before = [(module, module.p) for module in modules if isinstance(module, dropout)]
     for module, _ in before:
