@@ -1,5 +1,7 @@
 #include "ops/conv2d_rules.h"
 
+#include <algorithm>
+
 #include "cpu/gemm.h"
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
@@ -25,6 +27,12 @@ std::string_view against_implicit(const Conv2dProblem& p, Conv2dPass pass) {
   return {};
 }
 
+// Packing for the GEMM costs more than it gains where a packed element is used few times; implicit doesn't.
+std::string_view against_pointwise(const Conv2dProblem& p) {
+  if (active_isa() == Isa::baseline && gemm_provider() != GemmProvider::native) return {};
+  return std::min(p.group_in(), p.group_out()) <= 24 ? "few channels" : std::string_view{};
+}
+
 // Multiplications per image and pair of channels of F(m, r), tiles at the border taken whole.
 std::int64_t winograd_multiplications(const Conv2dProblem& p, std::int64_t m, Conv2dPass pass) {
   const bool to_x = pass == Conv2dPass::backward_data;
@@ -48,6 +56,7 @@ std::string_view rule_against_winograd(std::string_view algorithm, const Conv2dP
 }  // namespace
 
 std::string_view rule_against(std::string_view algorithm, const Conv2dProblem& p, Conv2dPass pass) {
+  if (algorithm == "pointwise") return against_pointwise(p);
   if (algorithm == "implicit") return against_implicit(p, pass);
   if (algorithm.starts_with("winograd")) return rule_against_winograd(algorithm, p, pass);
   return {};

@@ -14,7 +14,7 @@ Conv2dProblem one_by_one() {
   Conv2dProblem p;
   p.n = p.h_in = p.w_in = p.h_out = p.w_out = 4;
   p.k_h = p.k_w = p.stride_h = p.stride_w = p.dilation_h = p.dilation_w = 1;
-  p.c_in = p.c_out = 8;
+  p.c_in = p.c_out = 64;
   return p;
 }
 

@@ -49,6 +49,16 @@ inline void for_channels(int64_t channels, F body) {
   if (c < channels) body(c, channels - c);
 }
 
+// The same for a body that may do a channel twice: where one block fits, all are whole, and the last overlaps
+// the one before.
+template <class V, class F>
+inline void cover_channels(int64_t channels, F body) {
+  if (channels < V::size) return body(int64_t{0}, channels);
+  int64_t c = 0;
+  for (; c + V::size <= channels; c += V::size) body(c, int64_t{V::size});
+  if (c < channels) body(channels - V::size, int64_t{V::size});
+}
+
 template <class V>
 inline V load(const typename V::T* p, int64_t count) {
   return count == V::size ? V::load(p) : V::load_partial(p, count);
@@ -69,7 +79,7 @@ void max_pool2d(const Windows2d& g, int64_t channels, const typename V::T* x, in
   for (int64_t pixel = pixel_begin; pixel < pixel_end; ++pixel, at.advance(g)) {
     const WindowInImage<V> window(g, at.row, at.col, 0, g.h_in);
     const typename V::T* image = x + at.image * g.h_in * g.w_in * channels;
-    for_channels<V>(channels, [&](int64_t c, int64_t count) {
+    cover_channels<V>(channels, [&](int64_t c, int64_t count) {
       V largest{};
       typename Lanes::Raw which{};
       bool first = true;
@@ -102,21 +112,43 @@ inline void for_windows_of_band(const Windows2d& g, int64_t row_begin, int64_t r
       body(WindowInImage<V>(g, row, col, row_begin, row_end), row * g.w_out + col);
 }
 
+// Whether no two windows share a pixel, and whether each pixel is in one.
+template <class V>
+struct WindowsApart {
+  bool apart, everywhere;
+
+  explicit WindowsApart(const Windows2d& g) {
+    apart = g.stride_h > (g.k_h - 1) * g.dilation_h && g.stride_w > (g.k_w - 1) * g.dilation_w;
+    everywhere = apart && g.stride_h == g.k_h && g.stride_w == g.k_w && g.h_out * g.k_h - g.pad_h >= g.h_in &&
+                 g.w_out * g.k_w - g.pad_w >= g.w_in;
+  }
+};
+
 template <class V, class Index>
 void max_pool2d_gradient(const Windows2d& g, int64_t channels, const typename V::T* dy, const Index* index,
                          int64_t row_begin, int64_t row_end, typename V::T* dx) {
   using Lanes = Taps<V, Index>;
-  zero_run<V>(dx + row_begin * g.w_in * channels, (row_end - row_begin) * g.w_in * channels);
+  const WindowsApart<V> windows(g);
+  if (!windows.everywhere) zero_run<V>(dx + row_begin * g.w_in * channels, (row_end - row_begin) * g.w_in * channels);
   for_windows_of_band<V>(g, row_begin, row_end, [&](const WindowInImage<V>& window, int64_t pixel) {
-    for_channels<V>(channels, [&](int64_t c, int64_t count) {
+    const auto send = [&](int64_t c, int64_t count, auto put) {
       const V gradient = load<V>(dy + pixel * channels + c, count);
       const typename Lanes::Raw which = Lanes::load(index + pixel * channels + c, count);
       window.for_taps(g, [&](int64_t tap, int64_t position) {
-        typename V::T* target = dx + position * channels + c;
-        const V part = {which == Lanes::broadcast(tap) ? gradient.raw : V{}.raw};
-        store(load<V>(target, count) + part, target, count);
+        put(V{which == Lanes::broadcast(tap) ? gradient.raw : V{}.raw}, dx + position * channels + c);
       });
-    });
+    };
+    if (windows.apart) {
+      cover_channels<V>(channels, [&](int64_t c, int64_t count) {
+        send(c, count, [count](V part, typename V::T* target) { store(part, target, count); });
+      });
+    } else {
+      for_channels<V>(channels, [&](int64_t c, int64_t count) {
+        send(c, count, [count](V part, typename V::T* target) {
+          store(load<V>(target, count) + part, target, count);
+        });
+      });
+    }
   });
 }
 
