@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "core/allocator.h"
 #include "core/error.h"
 #include "core/thread_pool.h"
 #include "cpu/gemm.h"
@@ -115,19 +116,23 @@ double measured_peak() {
   return best;
 }
 
+// As the library's own tensors are allocated.
 template <class T>
-std::vector<T> filled(std::int64_t count) {
-  std::vector<T> values(static_cast<std::size_t>(count));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<T>(i % 7) - 3;
-  return values;
-}
+class Matrix {
+ public:
+  explicit Matrix(std::int64_t count) : buffer_(allocate(static_cast<std::size_t>(count) * sizeof(T))) {
+    for (std::int64_t i = 0; i < count; ++i) data()[i] = static_cast<T>(i % 7) - 3;
+  }
+  T* data() { return reinterpret_cast<T*>(buffer_.get()); }
+
+ private:
+  Buffer buffer_;
+};
 
 template <class T>
 void run(const Case& shape, const Options& options) {
   const auto& [name, trans_a, trans_b, m, n, k] = shape;
-  const std::vector<T> a = filled<T>(m * k);
-  const std::vector<T> b = filled<T>(k * n);
-  std::vector<T> c(static_cast<std::size_t>(m * n));
+  Matrix<T> a(m * k), b(k * n), c(m * n);
   const Gemm<T> problem{.trans_a = trans_a, .trans_b = trans_b, .m = m, .n = n, .k = k,
                         .a = a.data(), .lda = trans_a ? m : k, .b = b.data(), .ldb = trans_b ? k : n,
                         .c = c.data(), .ldc = n};
