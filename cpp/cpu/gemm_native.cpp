@@ -66,10 +66,13 @@ bool packing_a_pays(const Gemm<T>& g) {
   return g.n > 256 && strides_by<T>(4096, g.lda);
 }
 
-// The same with rows for columns; a column-wise a in place takes from the same sets.
+// The same with rows for columns. A column-wise a in place takes from the same sets, and a b that is much larger
+// than the second-level cache comes from afar for every panel of a.
 template <class T>
-bool packing_b_pays(const Gemm<T>& g) {
-  return g.trans_b || g.m > 256 || (g.m > 64 && strides_by<T>(g.trans_a ? 1024 : 4096, g.ldb));
+bool packing_b_pays(const Gemm<T>& g, std::int64_t panel_rows) {
+  if (g.trans_b || g.m > 256) return true;
+  if (g.k * g.n * static_cast<std::int64_t>(sizeof(T)) > 4 * second_level_cache()) return g.m > 5 * panel_rows;
+  return g.m > 64 && strides_by<T>(g.trans_a ? 1024 : 4096, g.ldb);
 }
 
 // Grows to the largest block this thread has met.
@@ -110,7 +113,7 @@ void gemm_native(const Gemm<T>& g) {
   }
   const Blocking<T> block(g, depth, kernel);
   const bool pack_a = packing_a_pays(g);
-  const bool pack_b = !g.b_packed && packing_b_pays(g);
+  const bool pack_b = !g.b_packed && packing_b_pays(g, block.panel_rows);
   const bool in_place = !g.b_packed && !pack_b;
   const std::int64_t tail = in_place ? g.n % kernel.lanes : 0;
   T* const panel = pack_a ? packed_a.reserve<T>(block.panel_rows * block.k + kernel.lanes) : nullptr;
