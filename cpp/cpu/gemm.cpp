@@ -77,23 +77,30 @@ struct Cut {
   std::int64_t cols;
 };
 
-// Halves the longer side until there are enough blocks for many cores, or a further cut would make
-// packing a and b for each block dear against its arithmetic.
+// Halves the longer side until there are enough blocks for many cores, or a block is so small that it would
+// not pay for itself: two tiles of b's columns, two panels of a, more rows where each block packs b again.
 template <class T>
-Cut cut(std::int64_t m, std::int64_t n, std::int64_t k) {
+Cut cut(const Gemm<T>& g) {
   constexpr std::int64_t enough_blocks = 64;
-  constexpr std::int64_t min_side = 128;
   constexpr std::int64_t min_ops = 1 << 19;
+  const GemmKernels<T>& kernel = kernels<T>().gemm;
+  const std::int64_t min_rows = g.trans_b && !g.b_packed ? 64 : 2 * kernel.rows;
+  const std::int64_t min_cols = 2 * kernel.cols;
   const auto ceil_div = [](std::int64_t x, std::int64_t y) { return (x + y - 1) / y; };
   const auto half = [&](std::int64_t side, std::int64_t tile) { return ceil_div(ceil_div(side, 2), tile) * tile; };
-  const GemmKernels<T>& kernel = kernels<T>().gemm;
-  Cut block{m, n};
-  while (ceil_div(m, block.rows) * ceil_div(n, block.cols) < enough_blocks) {
-    const bool by_rows = block.rows >= block.cols;
-    std::int64_t& side = by_rows ? block.rows : block.cols;
-    const std::int64_t ops = (2 * block.rows + 4) * block.cols * k;  // with what it costs to read b
-    if (side < 2 * min_side || ops < 2 * min_ops) break;
-    side = half(side, by_rows ? kernel.rows : kernel.cols);
+  Cut block{g.m, g.n};
+  while (ceil_div(g.m, block.rows) * ceil_div(g.n, block.cols) < enough_blocks) {
+    const std::int64_t ops = (2 * block.rows + 4) * block.cols * g.k;  // with what it costs to read b
+    if (ops < 2 * min_ops) break;
+    const bool rows = block.rows >= 2 * min_rows;
+    const bool cols = block.cols >= 2 * min_cols;
+    if (rows && (block.rows >= block.cols || !cols)) {
+      block.rows = half(block.rows, kernel.rows);
+    } else if (cols) {
+      block.cols = half(block.cols, kernel.cols);
+    } else {
+      break;
+    }
   }
   return block;
 }
@@ -144,7 +151,7 @@ void gemm(const Gemm<T>& problem) {
 template <class T>
 void parallel_gemm(const Gemm<T>& g) {
   if (g.m == 0 || g.n == 0) return;
-  const Cut block = cut<T>(g.m, g.n, g.k);
+  const Cut block = cut(g);
   const std::int64_t row_blocks = (g.m + block.rows - 1) / block.rows;
   const std::int64_t col_blocks = (g.n + block.cols - 1) / block.cols;
   parallel_for(row_blocks * col_blocks, 2 * block.rows * block.cols * g.k, [&](std::int64_t task, int) {

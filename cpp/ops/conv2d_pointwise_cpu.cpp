@@ -23,8 +23,21 @@ class Pointwise final : public Conv2dAlgorithm<T> {
     return {.shared = WeightGradientCut::of<T>(p).partial_elements(p) * sizeof(T)};
   }
 
+  std::int64_t prepared_elements(const Conv2dProblem& p, Conv2dPass pass) const override {
+    return packs_weights(p, pass) ? p.groups * group_elements(p, pass) : 0;
+  }
+
+  void prepare(const Conv2dProblem& p, Conv2dPass pass, const T* w, T* prepared) const override {
+    const bool forward = pass == Conv2dPass::forward;
+    for (std::int64_t group = 0; group < p.groups; ++group) {
+      pack_b(forward, forward ? p.group_out() : p.group_in(), forward ? p.group_in() : p.group_out(),
+             w + group * p.group_out() * p.group_in(), p.group_in(), prepared + group * group_elements(p, pass));
+    }
+  }
+
   void forward(const Conv2dProblem& p, const T* x, const T* w, const Epilogue<T>& epilogue, T* y,
                const Scratch&) const override {
+    const bool packed = packs_weights(p, Conv2dPass::forward);
     for (std::int64_t group = 0; group < p.groups; ++group) {
       const std::int64_t out = group * p.group_out();
       parallel_gemm<T>({.trans_b = true,
@@ -33,8 +46,9 @@ class Pointwise final : public Conv2dAlgorithm<T> {
                         .k = p.group_in(),
                         .a = x + group * p.group_in(),
                         .lda = p.c_in,
-                        .b = w + out * p.group_in(),
+                        .b = packed ? w + group * group_elements(p, Conv2dPass::forward) : w + out * p.group_in(),
                         .ldb = p.group_in(),
+                        .b_packed = packed,
                         .c = y + out,
                         .ldc = p.c_out,
                         .epilogue = epilogue.at(out, out)});
@@ -42,17 +56,20 @@ class Pointwise final : public Conv2dAlgorithm<T> {
   }
 
   void backward_data(const Conv2dProblem& p, const T* dy, const T* w, T* dx, const Scratch&) const override {
+    const bool packed = packs_weights(p, Conv2dPass::backward_data);
     for (std::int64_t group = 0; group < p.groups; ++group) {
       const std::int64_t out = group * p.group_out();
-      parallel_gemm<T>({.m = p.pixels(),
-                        .n = p.group_in(),
-                        .k = p.group_out(),
-                        .a = dy + out,
-                        .lda = p.c_out,
-                        .b = w + out * p.group_in(),
-                        .ldb = p.group_in(),
-                        .c = dx + group * p.group_in(),
-                        .ldc = p.c_in});
+      parallel_gemm<T>(
+          {.m = p.pixels(),
+           .n = p.group_in(),
+           .k = p.group_out(),
+           .a = dy + out,
+           .lda = p.c_out,
+           .b = packed ? w + group * group_elements(p, Conv2dPass::backward_data) : w + out * p.group_in(),
+           .ldb = p.group_in(),
+           .b_packed = packed,
+           .c = dx + group * p.group_in(),
+           .ldc = p.c_in});
     }
   }
 
@@ -62,6 +79,18 @@ class Pointwise final : public Conv2dAlgorithm<T> {
                        [&](int, std::int64_t group, std::int64_t pixel, auto...) {
                          return Columns<T>{x + pixel * p.c_in + group * p.group_in(), p.c_in};
                        });
+  }
+
+ private:
+  // Packed once, the weights serve every block of pixels. For few pixels reading them where they are is faster:
+  // forward they lie the wrong way, so there it takes fewer.
+  static bool packs_weights(const Conv2dProblem& p, Conv2dPass pass) {
+    if (pass == Conv2dPass::backward_weights) return false;
+    return p.pixels() > (pass == Conv2dPass::forward ? 24 : 256);
+  }
+  static std::int64_t group_elements(const Conv2dProblem& p, Conv2dPass pass) {
+    return pass == Conv2dPass::forward ? packed_b_elements<T>(p.group_out(), p.group_in())
+                                       : packed_b_elements<T>(p.group_in(), p.group_out());
   }
 };
 
