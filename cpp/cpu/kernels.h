@@ -103,6 +103,7 @@ struct BatchNormBlock {
   const T* x;
   const T* residual;  // null for none
   T* y;               // f(z); may be x or residual
+  bool stream;        // y is too large for the caches
 };
 
 // The same in backward: dz = dy f'.

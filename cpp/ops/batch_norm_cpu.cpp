@@ -178,6 +178,7 @@ void BatchNorm::normalize(const ForwardArgs& args, const void* coefficients) con
   dispatch_floating(args.y.spec.dtype, [&]<class T>() {
     const Coefficients<T> c(const_cast<void*>(coefficients), e.cols);
     const T* residual = input<T>(args.x, 5);
+    const bool stream = args.y.data != args.x[0].data && args.y.data != residual && outgrows_caches(args.y.spec.bytes());
     e.for_blocks((residual != nullptr ? 3 : 2) * sizeof(T), [&](std::int64_t block) {
       const std::int64_t at = block * e.block_rows * e.cols;
       kernels<T>().batch_norm({.rows = e.rows_of(block),
@@ -188,7 +189,8 @@ void BatchNorm::normalize(const ForwardArgs& args, const void* coefficients) con
                                .f = options_.activation,
                                .x = args.x[0].as<T>() + at,
                                .residual = residual != nullptr ? residual + at : nullptr,
-                               .y = args.y.as<T>() + at});
+                               .y = args.y.as<T>() + at,
+                               .stream = stream});
     });
   });
 }

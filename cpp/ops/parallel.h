@@ -28,6 +28,10 @@ void parallel_ranges(std::int64_t n, std::int64_t ops_per_item, F&& body) {
   });
 }
 
+// Whether an output of so many bytes leaves the caches before it is read, so that it had better be written past
+// them. Some processors have more cache than this for all threads, few have less than half of it.
+inline bool outgrows_caches(std::size_t bytes) { return bytes > std::size_t{16} << 20; }
+
 // Copies `bytes` bytes; nothing to do where both are the same memory.
 inline void parallel_copy(const void* from, void* to, std::int64_t bytes) {
   if (from == to) return;

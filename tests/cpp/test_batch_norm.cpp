@@ -163,7 +163,7 @@ TEST(BatchNorm, kernels_work_in_place) {
   const Tensor by_channel = random_tensor({{5, cols}}, 3);
   const float* c = data<float>(by_channel);
   Tensor y(x.spec()), dx(x.spec());
-  BatchNormBlock<float> block{rows, cols, c, c + cols, c + 2 * cols, {Kind::relu}, data<float>(x), nullptr, data<float>(y)};
+  BatchNormBlock<float> block{rows, cols, c, c + cols, c + 2 * cols, {Kind::relu}, data<float>(x), nullptr, data<float>(y), false};
   const BatchNormGradientBlock<float> gradient{
       rows, cols, c, c + cols, c + 2 * cols, {Kind::relu}, data<float>(x), nullptr, data<float>(dy), nullptr};
   kernels<float>().batch_norm_gradient(gradient, c + 3 * cols, c + 4 * cols, data<float>(dx));

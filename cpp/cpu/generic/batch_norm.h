@@ -49,10 +49,23 @@ void moments(const typename V::T* x, int64_t rows, int64_t cols, typename V::T* 
   });
 }
 
+// Calls body(columns, first column, first element, end) for blocks of columns of a few rows after the other,
+// so that memory is written nearly in order.
+template <class V, class F>
+inline void for_pieces(int64_t rows, int64_t cols, F body) {
+  constexpr int64_t piece = 4096;
+  const int64_t step = cols < piece / 8 ? piece / cols : 8;
+  for (int64_t row = 0; row < rows; row += step) {
+    const int64_t end = (rows - row < step ? rows : row + step) * cols;
+    for_column_blocks<V>(cols, [&](auto columns, int64_t j) { body(columns, j, row * cols + j, end); });
+  }
+}
+
 template <class V>
 void batch_norm(const BatchNormBlock<typename V::T>& b) {
+  const bool stream = b.stream && can_stream<V>(b.y, b.cols);
   with_activation<V>(b.f, [&](auto g) {
-    for_column_blocks<V>(b.cols, [&](auto columns, int64_t j) {
+    for_pieces<V>(b.rows, b.cols, [&](auto columns, int64_t j, int64_t begin, int64_t end) {
       constexpr int count = decltype(columns)::vectors;
       V mean[count], scale[count], shift[count];
       for (int i = 0; i < count; ++i) {
@@ -60,14 +73,18 @@ void batch_norm(const BatchNormBlock<typename V::T>& b) {
         scale[i] = columns.load(b.scale + j, i);
         shift[i] = columns.load(b.shift + j, i);
       }
-      for (int64_t at = j; at < b.rows * b.cols; at += b.cols)
+      for (int64_t at = begin; at < end; at += b.cols)
         for (int i = 0; i < count; ++i) {
           V z = (columns.load(b.x + at, i) - mean[i]) * scale[i] + shift[i];
           if (b.residual != nullptr) z = z + columns.load(b.residual + at, i);
-          columns.store(g(z), b.y + at, i);
+          if (stream)
+            columns.stream(g(z), b.y + at, i);
+          else
+            columns.store(g(z), b.y + at, i);
         }
     });
   });
+  if (stream) V::end_stream();
 }
 
 // Sums of one block of rows after the other: the rounding of long sums stays small.
@@ -112,7 +129,7 @@ template <class V>
 void batch_norm_gradient(const BatchNormGradientBlock<typename V::T>& b, const typename V::T* slope,
                          const typename V::T* offset, typename V::T* dx) {
   with_activation<V>(b.f, [&](auto g) {
-    for_column_blocks<V>(b.cols, [&](auto columns, int64_t j) {
+    for_pieces<V>(b.rows, b.cols, [&](auto columns, int64_t j, int64_t begin, int64_t end) {
       constexpr int count = decltype(columns)::vectors;
       V mean[count], scale[count], shift[count], slope_x[count], constant[count];
       for (int i = 0; i < count; ++i) {
@@ -122,7 +139,7 @@ void batch_norm_gradient(const BatchNormGradientBlock<typename V::T>& b, const t
         slope_x[i] = columns.load(slope + j, i);
         constant[i] = columns.load(offset + j, i);
       }
-      for (int64_t at = j; at < b.rows * b.cols; at += b.cols)
+      for (int64_t at = begin; at < end; at += b.cols)
         for (int i = 0; i < count; ++i) {
           const V x = columns.load(b.x + at, i) - mean[i];
           const V y = b.y != nullptr ? columns.load(b.y + at, i) : g(x * scale[i] + shift[i]);

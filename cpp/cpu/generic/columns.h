@@ -13,6 +13,7 @@ struct WholeVectors {
   static constexpr int vectors = count;
   V load(const typename V::T* p, int i) const { return V::load(p + i * V::size); }
   void store(V v, typename V::T* p, int i) const { v.store(p + i * V::size); }
+  void stream(V v, typename V::T* p, int i) const { v.stream(p + i * V::size); }
 };
 
 template <class V>
@@ -21,6 +22,7 @@ struct PartOfVector {
   int64_t count;
   V load(const typename V::T* p, int) const { return V::load_partial(p, count); }
   void store(V v, typename V::T* p, int) const { v.store_partial(p, count); }
+  void stream(V v, typename V::T* p, int) const { v.store_partial(p, count); }
 };
 
 // Calls body(columns, first column) until all are done, four vectors at a time as long as there are four.
@@ -31,6 +33,12 @@ inline void for_column_blocks(int64_t cols, F body) {
   for (; j + 2 * V::size <= cols; j += 2 * V::size) body(WholeVectors<V, 2>{}, j);
   for (; j + V::size <= cols; j += V::size) body(WholeVectors<V, 1>{}, j);
   if (j < cols) body(PartOfVector<V>{cols - j}, j);
+}
+
+// Whether all rows of `cols` elements from p on begin where Vec::stream can write.
+template <class V>
+inline bool can_stream(const typename V::T* p, int64_t cols) {
+  return cols % V::size == 0 && reinterpret_cast<uintptr_t>(p) % sizeof(typename V::Raw) == 0;
 }
 
 }  // namespace fastcnn::generic

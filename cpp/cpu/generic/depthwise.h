@@ -30,17 +30,14 @@ struct Bounds {
   }
 };
 
-// y = bounds(sum + bias + residual) for the channels from c on.
+// y = bounds(sum + bias + residual) for vector i of the channels from c on.
 template <class V, class Columns>
 inline void finish_output(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, Columns columns,
-                          int64_t c, int64_t output, const V* sum) {
+                          int64_t c, int64_t output, int i, V sum) {
   const int64_t at = output * r.y_step * r.channels + c;
-  for (int i = 0; i < Columns::vectors; ++i) {
-    V z = sum[i];
-    if (r.bias != nullptr) z = z + columns.load(r.bias + c, i);
-    if (r.residual != nullptr) z = z + columns.load(r.residual + at, i);
-    columns.store(bounds(z), r.y + at, i);
-  }
+  if (r.bias != nullptr) sum = sum + columns.load(r.bias + c, i);
+  if (r.residual != nullptr) sum = sum + columns.load(r.residual + at, i);
+  columns.store(bounds(sum), r.y + at, i);
 }
 
 // Outputs [first, first + outputs) for one vector of channels. guarded: some taps are outside of the image.
@@ -50,7 +47,9 @@ inline void depthwise_tile(const DepthwiseRow<typename V::T>& r, const Bounds<V>
   using T = typename V::T;
   constexpr int reach = (outputs - 1) * stride + taps;  // columns of the input
   const int64_t left = r.start + first * stride;
-  V sum[outputs] = {};
+  V sum[outputs];
+#pragma GCC unroll 8
+  for (int i = 0; i < outputs; ++i) sum[i] = V{};
   for (int64_t row = 0; row < r.rows; ++row) {
     const T* x = r.x + row * r.x_row_step + left * r.channels + c;
     const T* w = r.w + row * r.w_row_step + c;
@@ -69,23 +68,27 @@ inline void depthwise_tile(const DepthwiseRow<typename V::T>& r, const Bounds<V>
       }
     }
   }
-  for (int i = 0; i < outputs; ++i) finish_output(r, bounds, WholeVectors<V, 1>{}, c, first + i, sum + i);
+#pragma GCC unroll 8
+  for (int i = 0; i < outputs; ++i) finish_output(r, bounds, WholeVectors<V, 1>{}, c, first + i, 0, sum[i]);
 }
 
-// As many tiles as fit, then smaller ones. Widths of ImageNet's images are multiples of 7.
+// The first `channels` channels. As many tiles as fit, then smaller ones: widths of ImageNet's images are
+// multiples of 7. Channels go by inside of a tile, so that memory is read and written in order.
 template <class V, int taps, int stride, int outputs>
-inline void depthwise_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t c,
+inline void depthwise_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t channels,
                             int64_t first) {
   for (; first + outputs <= r.outputs; first += outputs) {
     const int64_t left = r.start + first * stride;
     const bool inside = left >= 0 && left + (outputs - 1) * stride + taps <= r.width;
-    if (inside)
-      depthwise_tile<V, taps, stride, outputs, false>(r, bounds, c, first);
-    else
-      depthwise_tile<V, taps, stride, outputs, true>(r, bounds, c, first);
+    for (int64_t c = 0; c < channels; c += V::size) {
+      if (inside)
+        depthwise_tile<V, taps, stride, outputs, false>(r, bounds, c, first);
+      else
+        depthwise_tile<V, taps, stride, outputs, true>(r, bounds, c, first);
+    }
   }
   if constexpr (outputs > 1) {
-    if (first < r.outputs) depthwise_tiles<V, taps, stride, (outputs > 4 ? 4 : 1)>(r, bounds, c, first);
+    if (first < r.outputs) depthwise_tiles<V, taps, stride, (outputs > 4 ? 4 : 1)>(r, bounds, channels, first);
   }
 }
 
@@ -105,36 +108,35 @@ inline void depthwise_outputs(const DepthwiseRow<typename V::T>& r, const Bounds
         const T* w = r.w + row * r.w_row_step + k * r.w_step + c;
         for (int i = 0; i < Columns::vectors; ++i) sum[i] = sum[i] + columns.load(x, i) * columns.load(w, i);
       }
-    finish_output(r, bounds, columns, c, output, sum);
+    for (int i = 0; i < Columns::vectors; ++i) finish_output(r, bounds, columns, c, output, i, sum[i]);
   }
 }
 
-// The tiles of these taps and this stride, where there are some; else false.
+// Where there are tiles of these taps and this stride; else false.
 template <class V>
-inline bool depthwise_in_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t c) {
+inline bool depthwise_in_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t channels) {
   if (r.dilation != 1 && r.taps > 1) return false;
   switch (r.stride * 8 + r.taps) {
-    case 8 + 1: depthwise_tiles<V, 1, 1, 7>(r, bounds, c, 0); return true;
-    case 8 + 2: depthwise_tiles<V, 2, 1, 7>(r, bounds, c, 0); return true;
-    case 8 + 3: depthwise_tiles<V, 3, 1, 7>(r, bounds, c, 0); return true;
-    case 8 + 5: depthwise_tiles<V, 5, 1, 7>(r, bounds, c, 0); return true;
-    case 16 + 3: depthwise_tiles<V, 3, 2, 7>(r, bounds, c, 0); return true;
-    case 16 + 5: depthwise_tiles<V, 5, 2, 7>(r, bounds, c, 0); return true;
+    case 8 + 1: depthwise_tiles<V, 1, 1, 7>(r, bounds, channels, 0); return true;
+    case 8 + 2: depthwise_tiles<V, 2, 1, 7>(r, bounds, channels, 0); return true;
+    case 8 + 3: depthwise_tiles<V, 3, 1, 7>(r, bounds, channels, 0); return true;
+    case 8 + 5: depthwise_tiles<V, 5, 1, 7>(r, bounds, channels, 0); return true;
+    case 16 + 3: depthwise_tiles<V, 3, 2, 7>(r, bounds, channels, 0); return true;
+    case 16 + 5: depthwise_tiles<V, 5, 2, 7>(r, bounds, channels, 0); return true;
     default: return false;
   }
 }
 
 template <class V>
-void depthwise_row(const DepthwiseRow<typename V::T>& row) {
-  DepthwiseRow<typename V::T> r = row;
-  const bool bounded = Bounds<V>::express(row.f);
-  const Bounds<V> bounds(bounded ? row.f : Activation{});
-  int64_t c = 0;
-  while (c + V::size <= r.channels && depthwise_in_tiles(r, bounds, c)) c += V::size;
+void depthwise_row(const DepthwiseRow<typename V::T>& r) {
+  const bool bounded = Bounds<V>::express(r.f);
+  const Bounds<V> bounds(bounded ? r.f : Activation{});
+  int64_t c = r.channels / V::size * V::size;
+  if (c > 0 && !depthwise_in_tiles(r, bounds, c)) c = 0;
   for_column_blocks<V>(r.channels - c,
                        [&](auto columns, int64_t j) { depthwise_outputs(r, bounds, columns, c + j); });
   if (bounded) return;
-  with_activation<V>(row.f, [&](auto g) {
+  with_activation<V>(r.f, [&](auto g) {
     for (int64_t i = 0; i < r.outputs; ++i) {
       typename V::T* y = r.y + i * r.y_step * r.channels;
       map<V>(y, y, r.channels, g);

@@ -20,7 +20,7 @@ struct Identity {
 template <class V>
 struct Relu {
   V operator()(V x) const { return {x.raw < V{}.raw ? V{}.raw : x.raw}; }  // NaN stays NaN
-  V gradient(V y, V dy) const { return {y.raw > V{}.raw ? dy.raw : V{}.raw}; }
+  V gradient(V y, V dy) const { return {y.raw > V{}.raw ? loaded(dy).raw : V{}.raw}; }
 };
 
 template <class V>
@@ -58,7 +58,7 @@ struct Relu6 {
     return {y.raw < V{}.raw ? V{}.raw : y.raw};  // NaN stays NaN
   }
   V gradient(V y, V dy) const {
-    return {(y.raw > V{}.raw) & (y.raw < V::broadcast(6).raw) ? dy.raw : V{}.raw};
+    return {(y.raw > V{}.raw) & (y.raw < V::broadcast(6).raw) ? loaded(dy).raw : V{}.raw};
   }
 };
 

@@ -40,6 +40,24 @@ struct Vec {
     }
   }
 
+  // Writes past the caches where the ISA can: what is not read soon need not be fetched to be overwritten.
+  // Aligned like Raw; end_stream() before another thread is told.
+  void stream(T* p) const {
+    if constexpr (requires { Tag::stream(p, raw); }) {
+      Tag::stream(p, raw);
+    } else {
+      store(p);
+    }
+  }
+  static void end_stream() {
+    if constexpr (requires { Tag::end_stream(); }) Tag::end_stream();
+  }
+
+  // The same, and certainly loaded: a load that is merged into a condition waits for it.
+  friend Vec loaded(Vec a) {
+    if constexpr (requires { Tag::keep(a.raw); }) Tag::keep(a.raw);
+    return a;
+  }
   friend Vec operator+(Vec a, Vec b) { return {a.raw + b.raw}; }
   friend Vec operator-(Vec a, Vec b) { return {a.raw - b.raw}; }
   friend Vec operator*(Vec a, Vec b) { return {a.raw * b.raw}; }

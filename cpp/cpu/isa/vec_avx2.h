@@ -23,6 +23,10 @@ struct Tag {
   static void store_partial(float* p, int64_t count, __m256 x) { _mm256_maskstore_ps(p, first(count), x); }
   static void store_partial(double* p, int64_t count, __m256d x) { _mm256_maskstore_pd(p, first(2 * count), x); }
 
+  static void stream(float* p, __m256 x) { _mm256_stream_ps(p, x); }
+  static void stream(double* p, __m256d x) { _mm256_stream_pd(p, x); }
+  static void end_stream() { _mm_sfence(); }
+
   static __m256 sqrt(__m256 x) { return _mm256_sqrt_ps(x); }
   static __m256d sqrt(__m256d x) { return _mm256_sqrt_pd(x); }
 };

@@ -28,6 +28,15 @@ struct Tag {
     _mm512_mask_storeu_pd(p, static_cast<__mmask8>(first(count)), x);
   }
 
+  static void stream(float* p, __m512 x) { _mm512_stream_ps(p, x); }
+  static void stream(double* p, __m512d x) { _mm512_stream_pd(p, x); }
+  static void end_stream() { _mm_sfence(); }
+  // Keeps the compiler from merging the load of x into a masked operation.
+  template <class Raw>
+  static void keep(Raw& x) {
+    asm("" : "+v"(x));
+  }
+
   // Masked by nothing: GCC 12 warns of an uninitialised operand in the plain intrinsics.
   static __m512 sqrt(__m512 x) { return _mm512_maskz_sqrt_ps(0xffff, x); }
   static __m512d sqrt(__m512d x) { return _mm512_maskz_sqrt_pd(0xff, x); }
