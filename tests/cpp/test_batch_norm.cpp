@@ -175,6 +175,21 @@ TEST(BatchNorm, kernels_work_in_place) {
   expect_same_bytes(x, y, "value");
 }
 
+TEST(BatchNorm, writes_the_same_past_the_caches) {
+  for (const std::int64_t cols : {64, 96, 37}) {
+    const std::int64_t rows = 501;
+    const Tensor x = random_tensor({{rows, cols}}, 1), by_channel = random_tensor({{3, cols}}, 3);
+    Tensor y(x.spec()), streamed(x.spec());
+    const float* c = data<float>(by_channel);
+    BatchNormBlock<float> block{rows, cols, c, c + cols, c + 2 * cols, {Kind::relu}, data<float>(x), nullptr, data<float>(y), false};
+    kernels<float>().batch_norm(block);
+    block.y = data<float>(streamed);
+    block.stream = true;
+    kernels<float>().batch_norm(block);
+    expect_same_bytes(streamed, y, std::to_string(cols) + " channels");
+  }
+}
+
 TEST(BatchNorm, has_the_same_bytes_at_any_thread_count) {
   for (const Options& options : variants())
     for (const Shape& shape : {Shape{8, 96, 27, 27}, Shape{16, 24, 40, 40}, Shape{512, 1000}})
