@@ -131,7 +131,7 @@ struct Cut {
     if (!by_tasks) {
       const std::int64_t m_bytes = v_bytes / inputs * round_up(c.outputs, gemm.lanes);
       limit = std::max(shared_bytes / (v_bytes + m_bytes), 2 * gemm.rows);
-      cols = 4 * gemm.cols;
+      cols = 8 * gemm.cols;
     }
     rows = even_step(std::min(c.tiles, limit), gemm.rows, 1);
     tiles = even_step(c.tiles, limit, rows);

@@ -33,6 +33,7 @@ void winograd_tiles(const WinogradTiles& g, const typename V::T* x, int64_t pixe
   constexpr int window = F::in;
   constexpr int64_t most_channels = 16 * V::size;
   const T zeros[most_channels] = {};
+  const int64_t position_stride = out.position_stride;
   TileCursor<V> at(g, g.first + begin);
   for (int64_t tile = begin; tile < end; ++tile, at.advance(g)) {
     const int64_t h = at.row * Step - g.pad_h;
@@ -41,19 +42,29 @@ void winograd_tiles(const WinogradTiles& g, const typename V::T* x, int64_t pixe
     T* to = out.data + tile / out.rows * out.panel_stride + tile % out.rows * V::size;
     for (int64_t first = 0; first < channels; first += most_channels) {
       const T* pixel[window][window];
-      for (int64_t i = 0; i < window; ++i) {
-        const bool row_inside = h + i >= 0 && h + i < g.h;
-        for (int64_t j = 0; j < window; ++j) {
-          const bool inside = row_inside && w + j >= 0 && w + j < g.w;
-          pixel[i][j] = inside ? x + corner + (i * g.w + j) * pixel_stride + first : zeros;
+      if (h >= 0 && h + window <= g.h && w >= 0 && w + window <= g.w) {
+        const T* row = x + corner + first;
+        for (int i = 0; i < window; ++i, row += g.w * pixel_stride) {
+          for (int j = 0; j < window; ++j) pixel[i][j] = row + j * pixel_stride;
+        }
+      } else {
+        for (int i = 0; i < window; ++i) {
+          const bool row_inside = h + i >= 0 && h + i < g.h;
+          for (int j = 0; j < window; ++j) {
+            const bool inside = row_inside && w + j >= 0 && w + j < g.w;
+            pixel[i][j] = inside ? x + corner + (i * g.w + j) * pixel_stride + first : zeros;
+          }
         }
       }
       const int64_t count = channels - first < most_channels ? channels - first : most_channels;
       const auto transform = [&](int64_t c, auto load) {
-        T* vector = to + (first + c) * out.rows;
+        T* next = to + (first + c) * out.rows;
         winograd_transform<V>(
             F{}, [&](int i, int j) { return load(pixel[i][j] + c); },
-            [&](int i, int j, V value) { value.store(vector + (i * F::out + j) * out.position_stride); });
+            [&](int, int, V value) {
+              value.store(next);
+              next += position_stride;
+            });
       };
       int64_t c = 0;
       for (; c + V::size <= count; c += V::size) transform(c, [](const T* p) { return V::load(p); });
@@ -71,33 +82,47 @@ void winograd_output(const WinogradTiles& g, const WinogradMatrix<const typename
   using T = typename V::T;
   const bool in_registers = f.kind == Activation::Kind::identity || f.kind == Activation::Kind::relu;
   const V floor = V::broadcast(f.kind == Activation::Kind::relu ? T{0} : static_cast<T>(-__builtin_inf()));
+  const int64_t position_stride = m.position_stride;
+  const int64_t row_stride = g.w * pixel_stride;
   TileCursor<V> at(g, g.first + begin);
   for (int64_t tile = begin; tile < end; ++tile, at.advance(g)) {
     const int64_t rows = g.h - at.row * M < M ? g.h - at.row * M : M;
     const int64_t cols = g.w - at.col * M < M ? g.w - at.col * M : M;
     const int64_t corner = ((at.image * g.h + at.row * M) * g.w + at.col * M) * pixel_stride;
-    const T* from = m.data + tile * m.panel_stride;
+    const bool simple = rows == M && cols == M && residual == nullptr;
     for (int64_t c = 0; c < channels; c += V::size) {
       const int64_t left = channels - c;
       const bool whole = left >= V::size;
       const V b = bias == nullptr ? V{} : whole ? V::load(bias + c) : V::load_partial(bias + c, left);
-      winograd_transform<V>(
-          WinogradCollect<V, Alpha, M, false>{},
-          [&](int i, int j) { return V::load(from + c + (i * Alpha + j) * m.position_stride); },
-          [&](int i, int j, V value) {
-            if (i >= rows || j >= cols) return;
-            const int64_t at_y = corner + (i * g.w + j) * pixel_stride + c;
-            value = value + b;
-            if (residual != nullptr)
-              value = value + (whole ? V::load(residual + at_y) : V::load_partial(residual + at_y, left));
-            value = {value.raw < floor.raw ? floor.raw : value.raw};
-            whole ? value.store(y + at_y) : value.store_partial(y + at_y, left);
-          });
+      const T* next = m.data + tile * m.panel_stride + c;
+      // Rows are columns here and the other way round, so that positions are loaded in their order.
+      const auto load = [&](int, int) {
+        const V value = V::load(next);
+        next += position_stride;
+        return value;
+      };
+      const auto finish = [&](V value) -> V { return {value.raw < floor.raw ? floor.raw : value.raw}; };
+      if (simple && whole) {
+        T* to = y + corner + c;
+        winograd_transform<V>(WinogradCollect<V, Alpha, M, false>{}, load, [&](int j, int i, V value) {
+          finish(value + b).store(to + i * row_stride + j * pixel_stride);
+        });
+        continue;
+      }
+      winograd_transform<V>(WinogradCollect<V, Alpha, M, false>{}, load, [&](int j, int i, V value) {
+        if (i >= rows || j >= cols) return;
+        const int64_t at_y = corner + i * row_stride + j * pixel_stride + c;
+        value = value + b;
+        if (residual != nullptr)
+          value = value + (whole ? V::load(residual + at_y) : V::load_partial(residual + at_y, left));
+        value = finish(value);
+        whole ? value.store(y + at_y) : value.store_partial(y + at_y, left);
+      });
     }
     if (in_registers) continue;
     for (int64_t i = 0; i < rows; ++i) {
       for (int64_t j = 0; j < cols; ++j) {
-        T* pixel = y + corner + (i * g.w + j) * pixel_stride;
+        T* pixel = y + corner + i * row_stride + j * pixel_stride;
         activation<V>(f, pixel, pixel, channels);
       }
     }
@@ -129,10 +154,13 @@ void winograd_weights(const typename V::T* w, int64_t c_in, int64_t inputs, int6
         for (int i = 0; i < V::size; ++i) taps[tap][i] = v[i];
       }
       for (int64_t i = 0; i < count; ++i) {
-        T* to = u + (in + i) * cols + out;
+        T* next = u + (in + i) * cols + out;
         winograd_transform<V>(
             WinogradEvaluate<V, Alpha, R, true>{}, [&](int row, int col) { return taps[row * R + col][i]; },
-            [&](int row, int col, V value) { value.store(to + (row * Alpha + col) * position_stride); });
+            [&](int, int, V value) {
+              value.store(next);
+              next += position_stride;
+            });
       }
     }
   }
@@ -149,14 +177,17 @@ void winograd_weights_turned(const typename V::T* w, int64_t c_in, int64_t input
     const T* filter = w + out * R * R * c_in;
     for (int64_t in = 0; in < inputs; in += V::size) {
       const int64_t left = inputs - in;
-      T* to = u + out * cols + in;
+      T* next = u + out * cols + in;
       winograd_transform<V>(
           WinogradEvaluate<V, Alpha, R, true>{},
           [&](int row, int col) {
             const T* tap = filter + ((R - 1 - row) * R + R - 1 - col) * c_in + in;
             return left >= V::size ? V::load(tap) : V::load_partial(tap, left);
           },
-          [&](int row, int col, V value) { value.store(to + (row * Alpha + col) * position_stride); });
+          [&](int, int, V value) {
+            value.store(next);
+            next += position_stride;
+          });
     }
   }
 }
@@ -166,15 +197,21 @@ template <class V, int Alpha, int R>
 void winograd_weight_gradient(const WinogradMatrix<const typename V::T>& du, int64_t inputs, int64_t outputs,
                               typename V::T* dw, int64_t c_in) {
   using T = typename V::T;
+  const int64_t position_stride = du.position_stride;
   for (int64_t out = 0; out < outputs; ++out) {
     const T* from = du.data + out * du.panel_stride;
     T* filter = dw + out * R * R * c_in;
     for (int64_t in = 0; in < inputs; in += V::size) {
       const int64_t left = inputs - in;
+      const T* next = from + in;
       winograd_transform<V>(
           WinogradCollect<V, Alpha, R, true>{},
-          [&](int row, int col) { return V::load(from + in + (row * Alpha + col) * du.position_stride); },
-          [&](int row, int col, V value) {
+          [&](int, int) {
+            const V value = V::load(next);
+            next += position_stride;
+            return value;
+          },
+          [&](int col, int row, V value) {
             T* tap = filter + (row * R + col) * c_in + in;
             left >= V::size ? value.store(tap) : value.store_partial(tap, left);
           });

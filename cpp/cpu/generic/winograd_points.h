@@ -130,10 +130,10 @@ struct WinogradCollect {
   }
 };
 
-// f along both axes of a square tile: store(row, column, value) for each value.
-template <class V, class F, class Load, class Store>
-[[gnu::always_inline]] inline void winograd_transform(F f, Load load, Store store) {
-  V half[F::out][F::in];
+// Rows [First, First + Count) of f along both axes. What of f they don't need the compiler leaves out.
+template <class V, int First, int Count, class F, class Load, class Store>
+[[gnu::always_inline]] inline void winograd_transform_rows(F f, Load load, Store store) {
+  V half[Count][F::in];
 #pragma GCC unroll 8
   for (int col = 0; col < F::in; ++col) {
     V line[F::in], values[F::out];
@@ -141,14 +141,30 @@ template <class V, class F, class Load, class Store>
     for (int row = 0; row < F::in; ++row) line[row] = load(row, col);
     f(line, values);
 #pragma GCC unroll 8
-    for (int row = 0; row < F::out; ++row) half[row][col] = values[row];
+    for (int row = 0; row < Count; ++row) half[row][col] = values[First + row];
   }
 #pragma GCC unroll 8
-  for (int row = 0; row < F::out; ++row) {
+  for (int row = 0; row < Count; ++row) {
     V values[F::out];
     f(half[row], values);
 #pragma GCC unroll 8
-    for (int col = 0; col < F::out; ++col) store(row, col, values[col]);
+    for (int col = 0; col < F::out; ++col) store(First + row, col, values[col]);
+  }
+}
+
+// f along both axes of a square tile: store(row, column, value) for each value, row by row, of what load(row,
+// column) gives; it is asked column by column, once where there are less than six rows of values. Six rows are made in groups
+// that share most of their operations and whose values stay in registers: loading again costs less than
+// storing what lies between the axes.
+template <class V, class F, class Load, class Store>
+[[gnu::always_inline]] inline void winograd_transform(F f, Load load, Store store) {
+  if constexpr (F::out == 6) {
+    winograd_transform_rows<V, 0, 1>(f, load, store);
+    winograd_transform_rows<V, 1, 2>(f, load, store);
+    winograd_transform_rows<V, 3, 2>(f, load, store);
+    winograd_transform_rows<V, 5, 1>(f, load, store);
+  } else {
+    winograd_transform_rows<V, 0, F::out>(f, load, store);
   }
 }
 

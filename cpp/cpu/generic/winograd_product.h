@@ -22,15 +22,23 @@ struct ByChannel {  // [p][row]; stride: of p
   static int64_t step(int64_t stride) { return stride; }
 };
 
-// c = a b, or c + a b, for one tile of Rows x Vectors whole vectors.
+// c = a b, or c + a b, for one tile of Rows x Vectors whole vectors. Meanwhile c and, `ahead_lines` in each run
+// of p, the memory from `ahead` on come into the cache.
 template <class V, class A, int Rows, int Vectors>
 void winograd_microkernel(int64_t k, const typename V::T* a, int64_t stride, const typename V::T* b, int64_t ldb,
-                          bool add, typename V::T* c, int64_t ldc) {
+                          bool add, typename V::T* c, int64_t ldc, const typename V::T* ahead,
+                          int64_t ahead_lines) {
   using T = typename V::T;
+  constexpr int64_t line = 64 / sizeof(T);
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i) {
+    for (int64_t j = 0; j < Vectors * V::size; j += line) __builtin_prefetch(c + i * ldc + j);
+  }
   V sum[Rows][Vectors] = {};
   for (int64_t first = 0; first < k; first += A::run(k), a += stride) {
     const int64_t run = A::run(k) < k - first ? A::run(k) : k - first;
     const T* element = a;
+    for (int64_t i = 0; i < ahead_lines; ++i, ahead += line) __builtin_prefetch(ahead, 0, 2);
     for (int64_t p = 0; p < run; ++p, element += A::step(stride), b += ldb) {
       V row[Vectors];
 #pragma GCC unroll 4
@@ -56,7 +64,8 @@ void winograd_microkernel(int64_t k, const typename V::T* a, int64_t stride, con
 
 template <class V>
 using WinogradMicrokernel = void (*)(int64_t k, const typename V::T* a, int64_t stride, const typename V::T* b,
-                                     int64_t ldb, bool add, typename V::T* c, int64_t ldc);
+                                     int64_t ldb, bool add, typename V::T* c, int64_t ldc,
+                                     const typename V::T* ahead, int64_t ahead_lines);
 
 template <class V, class A, int Vectors, int Rows = V::Isa::gemm_rows>
 inline WinogradMicrokernel<V> winograd_microkernel_of_rows(int64_t rows) {
@@ -74,29 +83,38 @@ inline WinogradMicrokernel<V> winograd_microkernel_for(int64_t rows, int64_t vec
   return winograd_microkernel_of_rows<V, A, Vectors>(rows);
 }
 
-// All tiles of a block: a panel of a stays in the first-level cache while b passes by.
-template <class V, class A>
+// All tiles of a block, one panel of b after the other. With Ahead the next panel, which is contiguous, comes
+// into the second-level cache while this one is at work.
+template <class V, class A, bool Ahead>
 inline void winograd_block(const WinogradProduct<typename V::T>& g, int64_t panel_stride, int64_t stride) {
+  using T = typename V::T;
   constexpr int64_t cols = V::Isa::gemm_vectors * V::size;
-  for (int64_t row = 0; row < g.m; row += g.a_rows) {
-    const int64_t rows = g.m - row < g.a_rows ? g.m - row : g.a_rows;
-    const typename V::T* a = g.a + row / g.a_rows * panel_stride;
-    for (int64_t col = 0; col < g.n; col += cols) {
-      const int64_t vectors = g.n - col < cols ? (g.n - col + V::size - 1) / V::size : V::Isa::gemm_vectors;
-      winograd_microkernel_for<V, A>(rows, vectors)(g.k, a, stride, g.b + col / cols * g.b_panel_stride, g.ldb,
-                                                    g.add, g.c + row * g.ldc + col, g.ldc);
+  const int64_t panels = (g.m + g.a_rows - 1) / g.a_rows;
+  const int64_t lines_per_run = cols * V::size * static_cast<int64_t>(sizeof(T)) / 64;
+  const int64_t ahead_lines = (lines_per_run + panels - 1) / panels;
+  const int64_t ahead_step = (g.k + V::size - 1) / V::size * ahead_lines * (64 / static_cast<int64_t>(sizeof(T)));
+  for (int64_t col = 0; col < g.n; col += cols) {
+    const int64_t vectors = g.n - col < cols ? (g.n - col + V::size - 1) / V::size : V::Isa::gemm_vectors;
+    const T* b = g.b + col / cols * g.b_panel_stride;
+    const bool more = Ahead && col + cols < g.n;
+    for (int64_t row = 0; row < g.m; row += g.a_rows) {
+      const int64_t rows = g.m - row < g.a_rows ? g.m - row : g.a_rows;
+      const int64_t panel = row / g.a_rows;
+      const T* ahead = more ? b + g.b_panel_stride + panel * ahead_step : b;
+      winograd_microkernel_for<V, A>(rows, vectors)(g.k, g.a + panel * panel_stride, stride, b, g.ldb, g.add,
+                                                    g.c + row * g.ldc + col, g.ldc, ahead, more ? ahead_lines : 0);
     }
   }
 }
 
 template <class V>
 void winograd_multiply(const WinogradProduct<typename V::T>& g) {
-  winograd_block<V, ByTile<V>>(g, g.lda, g.a_rows * V::size);
+  winograd_block<V, ByTile<V>, true>(g, g.lda, g.a_rows * V::size);
 }
 
 template <class V>
 void winograd_multiply_transposed(const WinogradProduct<typename V::T>& g) {
-  winograd_block<V, ByChannel<V>>(g, g.a_rows, g.lda);
+  winograd_block<V, ByChannel<V>, false>(g, g.a_rows, g.lda);
 }
 
 }  // namespace fastcnn::generic
