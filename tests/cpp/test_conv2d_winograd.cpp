@@ -85,8 +85,10 @@ void expect_equals(const Case& c, const std::string& name, const std::string& ex
   expect_near(gradients[1], dx[1], tolerance, name + " dw");
 }
 
+bool is_large(const Case& c) { return c.x.numel() * c.c_out > 4'000'000; }
+
 // im2col stands in for the reference, which it is tested against, where that would take seconds.
-std::string reference_for(const Case& c) { return c.x.numel() * c.c_out > 4'000'000 ? "im2col" : "reference"; }
+std::string reference_for(const Case& c) { return is_large(c) ? "im2col" : "reference"; }
 
 TEST_P(EachCase, EqualsReferenceInFloat32) {
   for (const char* name : names) {
@@ -96,6 +98,7 @@ TEST_P(EachCase, EqualsReferenceInFloat32) {
 }
 
 TEST_P(EachCase, EqualsReferenceInFloat64) {
+  if (is_large(GetParam())) GTEST_SKIP() << "float32 covers it";
   for (const char* name : names) {
     if (fits(GetParam(), kernel_of(name)))
       expect_equals(GetParam(), name, reference_for(GetParam()), DType::float64, 1e-13);
@@ -105,6 +108,7 @@ TEST_P(EachCase, EqualsReferenceInFloat64) {
 TEST_P(EachCase, BytesAreTheSameAtAnyThreadCount) {
   for (const char* name : names) {
     if (!fits(GetParam(), kernel_of(name))) continue;
+    if (is_large(GetParam()) && name != names[0]) continue;  // they are cut alike
     testing::expect_same_bytes_at_any_thread_count(make_conv(GetParam().pad, GetParam().groups, name),
                                                    inputs(GetParam(), kernel_of(name), DType::float32));
   }
@@ -168,6 +172,9 @@ INSTANTIATE_TEST_SUITE_P(Conv2dWinograd, EachLayer, ::testing::ValuesIn(layers),
 // Activations behind a ReLU, weights by He et al. (2015). The bounds are a few times what was measured, and a
 // tenth of the 5e-5 that is promised.
 TEST_P(EachLayer, ErrorsAreSmall) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "rounding is the same under a sanitizer, at twenty times the time";
+#endif
   const Layer& layer = GetParam();
   const std::int64_t group_in = layer.x[1] / layer.groups;
   const Pair pad{layer.kernel / 2, layer.kernel / 2};
