@@ -65,7 +65,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Median microseconds of each step of the plan, of the update, and of the whole training step. On a busy
+// Median microseconds of each step of the plan and of the whole training step. On a busy
 // machine the medians of the parts add up to less than that of the whole.
 void print_steps(MakeGraph make, std::int64_t batch) {
   constexpr int runs = 51;
@@ -76,17 +76,13 @@ void print_steps(MakeGraph make, std::int64_t batch) {
     for (const Step& step : *part) steps.push_back(&step);
   }
   std::vector<std::vector<double>> seconds(steps.size());
-  std::vector<double> update;
   std::vector<double> whole;
   runner.executor().set_timing(true);
   for (int run = -3; run < runs; ++run) {
     const auto start = std::chrono::steady_clock::now();
     runner.train();
     const double train_seconds = seconds_since(start);
-    const auto update_start = std::chrono::steady_clock::now();
-    runner.update();
     if (run < 0) continue;
-    update.push_back(seconds_since(update_start));
     whole.push_back(train_seconds);
     for (std::size_t i = 0; i < steps.size(); ++i) seconds[i].push_back(runner.executor().step_seconds()[i]);
   }
@@ -94,8 +90,8 @@ void print_steps(MakeGraph make, std::int64_t batch) {
   for (std::size_t i = 0; i < steps.size(); ++i) {
     std::printf("%10.1f us  %s\n", median(seconds[i]) * 1e6, plan.step_name(*steps[i]).c_str());
   }
-  std::printf("%10.1f us  update\n%10.1f us  training step, %.0f images/s\n", median(update) * 1e6,
-              median(whole) * 1e6, static_cast<double>(batch) / median(whole));
+  std::printf("%10.1f us  training step, %.0f images/s\n", median(whole) * 1e6,
+              static_cast<double>(batch) / median(whole));
 }
 
 }  // namespace

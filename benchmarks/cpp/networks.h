@@ -124,7 +124,9 @@ inline Graph alexnet(std::int64_t batch, Mode mode) {
 // A network ready to run, on inputs that are set.
 class Runner {
  public:
-  Runner(const Graph& graph, Mode mode) : executor_(std::make_shared<const Plan>(graph, mode)) {
+  Runner(const Graph& graph, Mode mode)
+      : executor_(std::make_shared<const Plan>(
+            graph, mode, mode == Mode::training ? Gradients::applied : Gradients::in_parameters)) {
     fill_normal(executor_.input(0), 1, 1000, 0.0, 1.0);
     if (mode == Mode::training) {
       const View labels = executor_.input(1);
@@ -136,7 +138,6 @@ class Runner {
   Executor& executor() { return executor_; }
   void infer() { executor_.forward({}); }
   void train() { train_step(executor_, slots_, settings_, {.seed = 1, .step = step_++}); }
-  void update() { sgd_step(slots_, settings_); }  // again, with the gradients of the last training step
 
  private:
   Executor executor_;

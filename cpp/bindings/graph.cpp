@@ -189,11 +189,12 @@ void bind_graph(py::module_& module) {
       .def("nodes", describe_nodes);
 
   py::class_<Plan, std::shared_ptr<Plan>>(module, "Plan")
-      .def(py::init([](const Graph& graph, bool training) {
+      .def(py::init([](const Graph& graph, bool training, bool applies_gradients) {
              const py::gil_scoped_release release;
-             return std::make_shared<Plan>(graph, to_mode(training));
+             return std::make_shared<Plan>(graph, to_mode(training),
+                                           applies_gradients ? Gradients::applied : Gradients::in_parameters);
            }),
-           py::arg("graph"), py::arg("training"))
+           py::arg("graph"), py::arg("training"), py::arg("applies_gradients") = false)
       .def_property_readonly("training", [](const Plan& plan) { return plan.mode() == Mode::training; })
       .def_property_readonly("arena_bytes", &Plan::arena_bytes)
       .def("explain", &Plan::explain)

@@ -1,7 +1,9 @@
 // The backward half of a plan. Nodes run in reverse order, so all readers of a value have contributed
 // to its gradient before its producer's turn. A gradient in the arena is read by that one backward
-// step alone, which is why a step may overwrite its dy.
-#include <ranges>
+// step alone, which is why a step may overwrite its dy. With Gradients::applied those of parameters lie there
+// like any other, and an update step reads them.
+#include <algorithm>
+#include <utility>
 
 #include "graph/plan_builder.h"
 
@@ -13,6 +15,7 @@ void PlanBuilder::lay_out_backward() {
     if (flow_.runs[n]) lay_out_backward(n);
   }
   finish_gradients();
+  if (parameter_gradients_ == Gradients::applied) lay_out_updates();
 }
 
 void PlanBuilder::seed_gradients() {
@@ -75,7 +78,7 @@ Place PlanBuilder::gradient_place(const Node& node, std::size_t i, const Place& 
   const ValueId v = node.inputs[i];
   if (!flow_.is_wanted(v) || !node.op->differentiable(static_cast<int>(i))) return {.spec = x[i]};
   const Value& value = graph_.values()[static_cast<std::size_t>(v)];
-  if (value.kind == Value::Kind::parameter) {
+  if (value.kind == Value::Kind::parameter && parameter_gradients_ == Gradients::in_parameters) {
     const auto p = static_cast<std::size_t>(value.index);
     if (!has_gradient_place_[p]) {
       has_gradient_place_[p] = true;
@@ -93,7 +96,8 @@ void PlanBuilder::contribute(ValueId value, const Place& piece) {
   const Value& v = graph_.values()[static_cast<std::size_t>(value)];
   if (gradient) {
     layout_.backward.push_back({.kind = Step::Kind::accumulate, .x = {piece}, .y = gradient});
-  } else if (v.kind == Value::Kind::parameter && piece.where == Place::Where::arena) {
+  } else if (v.kind == Value::Kind::parameter && piece.where == Place::Where::arena &&
+             parameter_gradients_ == Gradients::in_parameters) {
     // A parameter that is itself a seeded output.
     const auto p = static_cast<std::size_t>(v.index);
     has_gradient_place_[p] = true;
@@ -106,10 +110,12 @@ void PlanBuilder::contribute(ValueId value, const Place& piece) {
 
 void PlanBuilder::finish_gradients() {
   for (std::size_t p = 0; p < graph_.parameters().size(); ++p) {
-    const GraphParameter& parameter = graph_.parameters()[p];
-    if (!flow_.is_wanted(parameter.value) || has_gradient_place_[p]) continue;
-    const Place place{Place::Where::parameter_grad, p, graph_.spec(parameter.value)};
-    layout_.backward.push_back({.kind = Step::Kind::zero, .y = place});
+    const ValueId v = graph_.parameters()[p].value;
+    Place& gradient = gradients_[static_cast<std::size_t>(v)];
+    if (!flow_.is_wanted(v) || gradient) continue;
+    const bool in_parameter = parameter_gradients_ == Gradients::in_parameters;
+    gradient = in_parameter ? Place{Place::Where::parameter_grad, p, graph_.spec(v)} : new_block(graph_.spec(v));
+    layout_.backward.push_back({.kind = Step::Kind::zero, .y = gradient});
   }
   for (const GraphInput& input : graph_.inputs()) {
     Place gradient;
@@ -121,6 +127,37 @@ void PlanBuilder::finish_gradients() {
       }
     }
     layout_.input_grads.push_back(gradient);
+  }
+}
+
+// Right after the last step that reads a parameter or contributes to its gradient; what makes a dropped value
+// again may be a later reader than the backward steps.
+void PlanBuilder::lay_out_updates() {
+  const std::vector<GraphParameter>& parameters = graph_.parameters();
+  const auto gradient = [&](std::size_t p) { return gradients_[static_cast<std::size_t>(parameters[p].value)]; };
+  constexpr auto nobody = static_cast<std::size_t>(-1);
+  std::vector<std::size_t> owner(blocks_.size(), nobody);  // of each block: the parameter whose gradient it becomes
+  for (std::size_t p = 0; p < parameters.size(); ++p) {
+    if (flow_.is_wanted(parameters[p].value)) owner[gradient(p).at] = p;
+  }
+
+  const std::vector<Step> steps = std::exchange(layout_.backward, {});
+  std::vector<std::size_t> due(parameters.size(), 0);  // number of steps that come before the update
+  for (std::size_t s = 0; s < steps.size(); ++s) {
+    const auto note = [&](const Place& place) {
+      if (place.where == Place::Where::parameter) due[place.at] = s + 1;
+      if (place.where == Place::Where::arena && owner[place.at] != nobody) due[owner[place.at]] = s + 1;
+    };
+    std::ranges::for_each(steps[s].x, note);
+    note(steps[s].y);
+    std::ranges::for_each(steps[s].dx, note);
+  }
+  for (std::size_t s = 0; s <= steps.size(); ++s) {
+    if (s > 0) layout_.backward.push_back(steps[s - 1]);
+    for (std::size_t p = 0; p < parameters.size(); ++p) {
+      if (due[p] != s || !flow_.is_wanted(parameters[p].value)) continue;
+      layout_.backward.push_back({.kind = Step::Kind::update, .x = {gradient(p)}, .y = place(parameters[p].value)});
+    }
   }
 }
 

@@ -177,14 +177,28 @@ void Executor::forward(RandomState random) {
 }
 
 void Executor::backward() {
+  start_backward(Gradients::in_parameters);
+  bind_gradients();
+  run(backward_, forward_.size());
+  add_to_held_gradients();
+}
+
+void Executor::backward(ParameterUpdate& update) {
+  start_backward(Gradients::applied);
+  update_ = &update;
+  run(backward_, forward_.size());
+}
+
+void Executor::start_backward(Gradients gradients) {
   if (!awaits_backward_) {
     throw Error(run_.training ? "backward: there must be a forward pass before each backward pass"
                               : "backward: this plan is for inference");
   }
+  if (gradients != plan_->gradients()) {
+    throw Error(gradients == Gradients::applied ? "backward: this plan leaves gradients in their parameters"
+                                                : "backward: this plan applies gradients, it needs an update");
+  }
   awaits_backward_ = false;
-  bind_gradients();
-  run(backward_, forward_.size());
-  add_to_held_gradients();
 }
 
 // Where a parameter holds a gradient already, the steps write to a tensor aside, which is added in the
@@ -291,6 +305,7 @@ void Executor::run(const Bound& bound) const {
     case Step::Kind::accumulate: accumulate(bound.x[0], bound.y); break;
     case Step::Kind::copy: std::memcpy(bound.y.data, bound.x[0].data, bound.y.spec.bytes()); break;
     case Step::Kind::zero: std::memset(bound.y.data, 0, bound.y.spec.bytes()); break;
+    case Step::Kind::update: update_->apply(bound.step->y.at, bound.x[0]); break;
   }
 }
 

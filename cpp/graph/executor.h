@@ -14,6 +14,14 @@
 
 namespace fastcnn {
 
+// What an update step does, for a plan that applies gradients.
+class ParameterUpdate {
+ public:
+  virtual ~ParameterUpdate() = default;
+  // `parameter` as the graph counts them; its gradient is complete and lives for the call alone.
+  virtual void apply(std::size_t parameter, ConstView gradient) = 0;
+};
+
 class Executor {
  public:
   explicit Executor(std::shared_ptr<const Plan> plan);
@@ -35,8 +43,10 @@ class Executor {
   // To be filled between forward and backward: the gradient of a seeded output.
   View output_grad(int index);
   // Writes parameter gradients, or adds to them where has_grad says that they hold one already. Once
-  // per forward: it uses up what forward kept. Throws Error out of turn.
+  // per forward: it uses up what forward kept. Throws Error out of turn. A plan that applies gradients takes
+  // the update that does it; Parameter::grad and has_grad stay as they are.
   void backward();
+  void backward(ParameterUpdate& update);
   // Holds from backward to the next forward. Throws ValueError for an input that didn't ask for it.
   ConstView input_grad(int index) const;
 
@@ -61,6 +71,7 @@ class Executor {
   Bound bind(const Step& step) const;
   std::vector<const Parameter*> parameters_of(const Bound& bound) const;
   void bind_state(Bound& bound);
+  void start_backward(Gradients gradients);
   void bind_gradients();
   void add_to_held_gradients();
   void reserve_per_thread_scratch();
@@ -80,6 +91,7 @@ class Executor {
   std::vector<std::size_t> gradient_parameters_;  // those whose gradient the plan computes
   std::vector<Tensor> added_;  // per parameter: this pass's gradient, where it adds to one that is held
   RunContext run_;
+  ParameterUpdate* update_ = nullptr;  // during backward
   bool awaits_backward_ = false;
   bool timing_ = false;
   std::vector<double> step_seconds_;

@@ -5,8 +5,11 @@
 
 namespace fastcnn {
 
-Plan::Plan(const Graph& graph, Mode mode)
-    : mode_(mode), graph_(run_passes(graph, mode)), layout_(PlanBuilder(graph_, mode).build()) {}
+Plan::Plan(const Graph& graph, Mode mode, Gradients gradients)
+    : mode_(mode),
+      gradients_(gradients),
+      graph_(run_passes(graph, mode)),
+      layout_(PlanBuilder(graph_, mode, gradients).build()) {}
 
 std::size_t Plan::prepared_bytes() const {
   std::size_t bytes = 0;
@@ -25,6 +28,7 @@ std::string Plan::step_name(const Step& step) const {
     case Step::Kind::accumulate: return "sum of gradients" + owner(step.y);
     case Step::Kind::copy: return "copy of gradient" + owner(step.y);
     case Step::Kind::zero: return "zero gradient" + owner(step.y);
+    case Step::Kind::update: return graph_.parameters()[step.y.at].name + " update";
   }
   return "?";
 }

@@ -28,6 +28,12 @@ struct ArenaRange {
   std::size_t bytes = 0;
 };
 
+// What becomes of the gradients of parameters.
+enum class Gradients {
+  in_parameters,  // each stays in its Parameter::grad
+  applied,        // each lies in the arena until it is complete; then a step updates its parameter
+};
+
 struct Step {
   enum class Kind {
     forward,     // op of `node`: x -> y
@@ -36,6 +42,7 @@ struct Step {
     accumulate,  // y += x[0]: gradients of a value with several readers
     copy,        // x[0] -> y
     zero,        // 0 -> y: gradient of what no seeded output depends on
+    update,      // y, a parameter, changes by its gradient x[0]
   };
   Kind kind;
   int node = -1;  // into plan.graph().nodes()
@@ -73,10 +80,12 @@ class Plan {
  public:
   // Runs the passes, then lays out steps and memory. In training mode the backward steps follow the
   // forward ones: from the gradients of the seeded outputs to those of parameters and of inputs that
-  // ask for theirs.
-  Plan(const Graph& graph, Mode mode);
+  // ask for theirs. With Gradients::applied each parameter is updated among them, after the last step that
+  // reads it.
+  Plan(const Graph& graph, Mode mode, Gradients gradients = Gradients::in_parameters);
 
   Mode mode() const { return mode_; }
+  Gradients gradients() const { return gradients_; }
   const Graph& graph() const { return graph_; }  // after the passes
   const std::vector<Step>& forward_steps() const { return layout_.forward; }
   const std::vector<Step>& backward_steps() const { return layout_.backward; }
@@ -91,7 +100,8 @@ class Plan {
   // What Op::prepare makes of parameters, all steps together; 0 in training.
   std::size_t prepared_bytes() const;
 
-  // The name of a step as tables show it: "conv1 + relu1", "conv1 backward", "sum of gradients".
+  // The name of a step as tables show it: "conv1 + relu1", "conv1 backward", "sum of gradients",
+  // "conv1.weight update".
   std::string step_name(const Step& step) const;
   StepCost cost(const Step& step) const;
   // One line per step: layer, op, shape, what is alive in the arena, place in the arena, algorithm and why.
@@ -99,6 +109,7 @@ class Plan {
 
  private:
   Mode mode_;
+  Gradients gradients_;
   Graph graph_;
   PlanLayout layout_;
 };

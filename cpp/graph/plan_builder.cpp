@@ -24,9 +24,10 @@ void for_each_block(S& step, F&& f) {
 
 }  // namespace
 
-PlanBuilder::PlanBuilder(const Graph& graph, Mode mode)
+PlanBuilder::PlanBuilder(const Graph& graph, Mode mode, Gradients gradients)
     : graph_(graph),
       mode_(mode),
+      parameter_gradients_(gradients),
       flow_(gradient_flow(graph, mode)),
       places_(graph.values().size()),
       kept_(find_kept_values()),

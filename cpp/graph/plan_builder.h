@@ -12,7 +12,7 @@ namespace fastcnn {
 
 class PlanBuilder {
  public:
-  PlanBuilder(const Graph& graph, Mode mode);
+  PlanBuilder(const Graph& graph, Mode mode, Gradients gradients);
 
   PlanLayout build();
 
@@ -43,11 +43,13 @@ class PlanBuilder {
   // Adds `piece` to the gradient of a value.
   void contribute(ValueId value, const Place& piece);
   void finish_gradients();
+  void lay_out_updates();
 
   const Place& place(ValueId value) const { return places_[static_cast<std::size_t>(value)]; }
 
   const Graph& graph_;
   const Mode mode_;
+  const Gradients parameter_gradients_;
   const GradientFlow flow_;
   PlanLayout layout_;
   std::vector<Lifetime> blocks_;

@@ -23,7 +23,7 @@ std::int64_t bytes_read(const std::vector<Place>& places) {
 StepCost Plan::cost(const Step& step) const {
   StepCost cost;
   cost.bytes = bytes_read(step.x) + bytes_of(step.y) + static_cast<std::int64_t>(step.saved.bytes);
-  if (step.kind == Step::Kind::accumulate) {
+  if (step.kind == Step::Kind::accumulate || step.kind == Step::Kind::update) {
     cost.bytes += bytes_of(step.y);
     cost.operations = step.y.spec.shape.numel();
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/error.h"
+
 namespace fastcnn {
 namespace {
 
@@ -9,18 +11,39 @@ void fill_with_ones(View y) {
   dispatch_floating(y.spec.dtype, [&]<class T>() { std::fill_n(y.as<T>(), y.spec.shape.numel(), T{1}); });
 }
 
+class SgdOfSlots final : public ParameterUpdate {
+ public:
+  SgdOfSlots(const Graph& graph, std::span<SgdSlot> slots, std::span<const SgdSettings> groups)
+      : graph_(graph), slots_(slots), groups_(groups) {}
+
+  void apply(std::size_t parameter, ConstView gradient) override {
+    const auto slot = std::ranges::find(slots_, graph_.parameters()[parameter].parameter, &SgdSlot::parameter);
+    if (slot != slots_.end()) sgd_update(*slot, groups_, gradient);
+  }
+
+ private:
+  const Graph& graph_;
+  std::span<SgdSlot> slots_;
+  std::span<const SgdSettings> groups_;
+};
+
 }  // namespace
 
 void train_step(Executor& executor, std::span<SgdSlot> slots, std::span<const SgdSettings> groups,
                 RandomState random) {
+  if (executor.plan().mode() != Mode::training || executor.plan().gradients() != Gradients::applied) {
+    throw Error("train_step: expected a plan for training that applies gradients");
+  }
+  check_groups(slots, groups);
   executor.forward(random);
   const Graph& graph = executor.plan().graph();
   for (std::size_t i = 0; i < graph.outputs().size(); ++i) {
     if (graph.outputs()[i].seeded) fill_with_ones(executor.output_grad(static_cast<int>(i)));
   }
   for (const GraphParameter& p : graph.parameters()) p.parameter->has_grad = false;
-  executor.backward();
-  sgd_step(slots, groups);
+  for (const SgdSlot& slot : slots) slot.parameter->has_grad = false;
+  SgdOfSlots update(graph, slots, groups);
+  executor.backward(update);
 }
 
 }  // namespace fastcnn

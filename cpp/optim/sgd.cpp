@@ -12,22 +12,27 @@ namespace {
 
 constexpr std::int64_t piece = 16 * 1024;  // elements of one task
 
-// A slot to update and the first of its tasks.
+// A slot to update, its gradient, and the first of its tasks.
 struct Pending {
   const SgdSlot* slot;
   const SgdSettings* settings;
+  const void* gradient;
   std::int64_t first_task;
 };
 
-void check(const SgdSlot& slot, std::size_t groups) {
-  const Parameter& parameter = *slot.parameter;
+void check_group(const SgdSlot& slot, std::size_t groups) {
   if (slot.group < 0 || static_cast<std::size_t>(slot.group) >= groups) {
     throw ValueError("sgd: parameter of group " + std::to_string(slot.group) + ", but there are " +
                      std::to_string(groups) + " groups");
   }
-  if (parameter.grad.spec() != parameter.value.spec()) {
-    throw ShapeError("sgd: gradient has shape " + parameter.grad.spec().shape.str() + " and type " +
-                     name_of(parameter.grad.spec().dtype) + ", its parameter " +
+}
+
+void check(const SgdSlot& slot, std::size_t groups, const Spec& gradient) {
+  const Parameter& parameter = *slot.parameter;
+  check_group(slot, groups);
+  if (gradient != parameter.value.spec()) {
+    throw ShapeError("sgd: gradient has shape " + gradient.shape.str() + " and type " +
+                     name_of(gradient.dtype) + ", its parameter " +
                      parameter.value.spec().shape.str() + " and " + name_of(parameter.value.spec().dtype));
   }
   if (!is_floating(parameter.value.spec().dtype)) {
@@ -36,15 +41,39 @@ void check(const SgdSlot& slot, std::size_t groups) {
 }
 
 template <class T>
-void update(const SgdSlot& slot, const SgdSettings& settings, std::int64_t begin, std::int64_t end) {
+void update(const Pending& pending, std::int64_t begin, std::int64_t end) {
+  const SgdSlot& slot = *pending.slot;
+  const SgdSettings& settings = *pending.settings;
   const SgdUpdate<T> step{.lr = static_cast<T>(settings.lr),
                           .momentum = static_cast<T>(settings.momentum),
                           .weight_decay = static_cast<T>(settings.weight_decay),
                           .nesterov = settings.nesterov};
-  const Parameter& parameter = *slot.parameter;
   T* v = settings.momentum != 0 ? slot.velocity.view().as<T>() + begin : nullptr;
-  kernels<T>().sgd(step, parameter.grad.view().as<T>() + begin, v, parameter.value.view().as<T>() + begin,
-                   end - begin);
+  kernels<T>().sgd(step, static_cast<const T*>(pending.gradient) + begin, v,
+                   slot.parameter->value.view().as<T>() + begin, end - begin);
+}
+
+std::int64_t task_count(const Parameter& parameter) {
+  return (parameter.value.spec().shape.numel() + piece - 1) / piece;
+}
+
+std::int64_t moved_bytes(const Parameter& parameter, const SgdSettings& settings) {
+  return static_cast<std::int64_t>(parameter.value.spec().bytes()) * (settings.momentum != 0 ? 5 : 3);
+}
+
+Pending begin_update(SgdSlot& slot, std::span<const SgdSettings> groups, const void* gradient,
+                     std::int64_t first_task) {
+  ++slot.parameter->version;
+  const SgdSettings& settings = groups[static_cast<std::size_t>(slot.group)];
+  if (settings.momentum != 0 && !slot.velocity) slot.velocity = Tensor(slot.parameter->value.spec());
+  return {&slot, &settings, gradient, first_task};
+}
+
+void update_piece(const Pending& pending, std::int64_t task) {
+  const Spec& spec = pending.slot->parameter->value.spec();
+  const std::int64_t begin = (task - pending.first_task) * piece;
+  const std::int64_t end = std::min(spec.shape.numel(), begin + piece);
+  dispatch_floating(spec.dtype, [&]<class T>() { update<T>(pending, begin, end); });
 }
 
 }  // namespace
@@ -55,30 +84,36 @@ void sgd_step(std::span<SgdSlot> slots, std::span<const SgdSettings> groups) {
   std::vector<Pending>& pending = kept;    // the caller's, also in tasks of other threads
   pending.clear();
   for (const SgdSlot& slot : slots) {
-    if (slot.parameter->has_grad) check(slot, groups.size());
+    if (slot.parameter->has_grad) check(slot, groups.size(), slot.parameter->grad.spec());
   }
   std::int64_t tasks = 0;
   std::int64_t bytes = 0;
   for (SgdSlot& slot : slots) {
-    Parameter& parameter = *slot.parameter;
+    const Parameter& parameter = *slot.parameter;
     if (!parameter.has_grad) continue;
-    ++parameter.version;
-    const SgdSettings& settings = groups[static_cast<std::size_t>(slot.group)];
-    if (settings.momentum != 0 && !slot.velocity) slot.velocity = Tensor(parameter.value.spec());
-    pending.push_back({&slot, &settings, tasks});
-    tasks += (parameter.value.spec().shape.numel() + piece - 1) / piece;
-    bytes += static_cast<std::int64_t>(parameter.value.spec().bytes()) * (settings.momentum != 0 ? 5 : 3);
+    pending.push_back(begin_update(slot, groups, parameter.grad.data(), tasks));
+    tasks += task_count(parameter);
+    bytes += moved_bytes(parameter, *pending.back().settings);
   }
   if (tasks == 0) return;
 
   parallel_for(tasks, bytes / tasks, [&](std::int64_t task, int) {
     const auto next = std::ranges::upper_bound(pending, task, {}, &Pending::first_task);
-    const Pending& mine = *(next - 1);
-    const Spec& spec = mine.slot->parameter->value.spec();
-    const std::int64_t begin = (task - mine.first_task) * piece;
-    const std::int64_t end = std::min(spec.shape.numel(), begin + piece);
-    dispatch_floating(spec.dtype, [&]<class T>() { update<T>(*mine.slot, *mine.settings, begin, end); });
+    update_piece(*(next - 1), task);
   });
+}
+
+void sgd_update(SgdSlot& slot, std::span<const SgdSettings> groups, ConstView gradient) {
+  check(slot, groups.size(), gradient.spec);
+  const Pending pending = begin_update(slot, groups, gradient.data, 0);
+  const std::int64_t tasks = task_count(*slot.parameter);
+  if (tasks == 0) return;
+  parallel_for(tasks, moved_bytes(*slot.parameter, *pending.settings) / tasks,
+               [&](std::int64_t task, int) { update_piece(pending, task); });
+}
+
+void check_groups(std::span<const SgdSlot> slots, std::span<const SgdSettings> groups) {
+  for (const SgdSlot& slot : slots) check_group(slot, groups.size());
 }
 
 }  // namespace fastcnn

@@ -30,4 +30,11 @@ struct SgdSlot {
 // parameter, before anything changes.
 void sgd_step(std::span<SgdSlot> slots, std::span<const SgdSettings> groups);
 
+// What sgd_step does to a slot, from a gradient that lies elsewhere than in the parameter: the same bytes.
+// Throws as it does.
+void sgd_update(SgdSlot& slot, std::span<const SgdSettings> groups, ConstView gradient);
+
+// Throws ValueError if a slot is of a group that isn't there.
+void check_groups(std::span<const SgdSlot> slots, std::span<const SgdSettings> groups);
+
 }  // namespace fastcnn

@@ -78,7 +78,7 @@ class Graph:
 class Plan:
     """A graph after its passes, with every step and address decided."""
 
-    def __init__(self, graph: Graph, training: bool) -> None: ...
+    def __init__(self, graph: Graph, training: bool, applies_gradients: bool = False) -> None: ...
     @property
     def training(self) -> bool: ...
     @property
@@ -107,7 +107,7 @@ class Executor:
     def backward(self, gradients: Sequence[_Array]) -> list[_Array]:
         """From one gradient per seeded output to one per input that asked for it; once per run."""
     def train_step(self, inputs: Sequence[_Array], sgd: Sgd, seed: int, step: int) -> list[_Array]:
-        """Forward, backward and update in one call."""
+        """Forward, backward and update in one call, by a plan that applies gradients."""
     def set_timing(self, on: bool) -> None: ...
     def step_seconds(self) -> list[float]:
         """Of the last run, beside Plan.steps; the backward part is 0 after a forward pass alone."""

@@ -27,7 +27,8 @@ _LEAST_RUNS = 5
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a plan: a layer with what is fused into it, forward or backward, or a sum of gradients.
+    """One step of a plan: a layer with what is fused into it, forward or backward, a sum of gradients, an
+    update.
 
     Attributes:
         kind: of op: "conv2d"; empty for a step that is no layer's.
@@ -78,7 +79,7 @@ class Profile:
     """Milliseconds of whole runs and of their steps; `print` shows a table.
 
     Attributes:
-        rest_ms: what no step accounts for: reading the input, and in training the update.
+        rest_ms: what no step accounts for, such as reading the input.
     """
 
     training: bool

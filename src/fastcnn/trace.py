@@ -223,11 +223,16 @@ class Compiled:
     """
 
     def __init__(
-        self, tracer: Tracer, outputs: Sequence[Symbol], seeded: Sequence[bool], rebuild: Callable[..., Any]
+        self,
+        tracer: Tracer,
+        outputs: Sequence[Symbol],
+        seeded: Sequence[bool],
+        rebuild: Callable[..., Any],
+        applies_gradients: bool,
     ) -> None:
         for symbol, seed in zip(outputs, seeded, strict=True):
             tracer.graph.output(symbol._read(symbol.dtype == "int64"), seed)
-        self.plan = _core.Plan(tracer.graph, tracer.training)
+        self.plan = _core.Plan(tracer.graph, tracer.training, applies_gradients)
         self.feeds = tracer.feeds
         self.wanted = tracer.wanted
         self.is_random = tracer.training and tracer.random_streams > 0
@@ -269,14 +274,15 @@ def trace(
     scope: Scope,
     dtype: str | None,
     training: bool,
-    seed_first_only: bool = False,
+    is_training_step: bool = False,
 ) -> Compiled:
     """Runs `function` on symbols and plans what it did.
 
     Args:
         function: takes one symbol per argument; returns a symbol, or a tuple or list of them.
         dtype: the model's floating-point type; None: that of its inputs.
-        seed_first_only: backward starts from the first output alone.
+        is_training_step: backward starts from the first output alone, and updates parameters on its way
+            instead of leaving their gradients.
 
     Raises:
         TypeError: function returns something else.
@@ -285,13 +291,13 @@ def trace(
     result = function(*(InputSymbol(tracer, i, argument) for i, argument in enumerate(arguments)))
     outputs, rebuild = _flatten(result, tracer)
     seeded = [symbol._requires_grad for symbol in outputs]
-    if seed_first_only:
+    if is_training_step:
         seeded[1:] = [False] * (len(seeded) - 1)
-    return Compiled(tracer, outputs, seeded, rebuild)
+    return Compiled(tracer, outputs, seeded, rebuild, is_training_step)
 
 
 def trace_training_step(model: Module, criterion: Module, x: Argument, y: Argument) -> Compiled:
-    """The plan of model and criterion together; the loss is output 0, what the model returns output 1.
+    """The plan of model, criterion and update together; the loss is output 0, what the model returns 1.
 
     Raises:
         TypeError: the model returns more than one value.
@@ -310,7 +316,7 @@ def trace_training_step(model: Module, criterion: Module, x: Argument, y: Argume
         scope=Scope(("", model), ("criterion", criterion)),
         dtype=model.dtype,
         training=True,
-        seed_first_only=True,
+        is_training_step=True,
     )
     if not compiled.differentiable:
         raise RuntimeError("no parameter of the model requires a gradient")

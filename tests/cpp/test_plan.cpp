@@ -140,6 +140,37 @@ TEST(Plan, writes_the_first_gradient_of_a_shared_parameter_straight_to_its_place
   EXPECT_EQ(plan.backward_steps()[2].y.where, Place::Where::parameter_grad);
 }
 
+TEST(Plan, that_applies_gradients_updates_each_parameter_when_its_gradient_is_complete) {
+  Graph graph;
+  const ValueId p = graph.parameter(random_parameter(square4, 1), "p");
+  const ValueId q = graph.parameter(random_parameter(square4, 2), "q");
+  ValueId v = graph.input(square4, "x");
+  for (const ValueId weight : {p, p, q}) v = graph.add(std::make_shared<ProductOp>(), {v, weight}, "product");
+  graph.output(v);
+  const Plan plan(graph, Mode::training, Gradients::applied);
+  using enum Step::Kind;
+  const auto& steps = plan.backward_steps();
+  ASSERT_EQ(kinds(steps), (std::vector{backward, update, backward, backward, accumulate, update}));
+  EXPECT_EQ(plan.step_name(steps[1]), "q update");
+  EXPECT_EQ(plan.step_name(steps[5]), "p update");
+  EXPECT_EQ(steps[5].y.where, Place::Where::parameter);
+  EXPECT_TRUE(same_place(steps[1].x[0], steps[0].dx[1]));
+  EXPECT_TRUE(same_place(steps[5].x[0], steps[4].y));
+  EXPECT_EQ(plan.cost(steps[1]).bytes, 3 * static_cast<std::int64_t>(square4.bytes()));
+  for (const Step& step : steps) {
+    for (const Place& dx : step.dx) EXPECT_NE(dx.where, Place::Where::parameter_grad);
+  }
+}
+
+TEST(Plan, that_applies_gradients_uses_their_memory_again) {
+  const Graph few = mlp(2, false, {{1, 4}, DType::float64}), many = mlp(12, false, {{1, 4}, DType::float64});
+  const auto arena = [](const Graph& graph) {
+    return Plan(graph, Mode::training, Gradients::applied).arena_bytes();
+  };
+  // Ten layers more, and not one more gradient of weights.
+  EXPECT_LT(arena(many), arena(few) + 10 * 2 * align_up(4 * sizeof(double)));
+}
+
 TEST(Plan, of_an_empty_batch_works) {
   Graph graph = mlp(2, true, {{0, 4}, DType::float64});
   GraphRunner runner(graph, Mode::training, {Tensor({{0, 4}, DType::float64})});

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 #include <thread>
 
@@ -43,7 +45,7 @@ constexpr std::int64_t classes = 10;
 
 // A small LeNet and its loss, with fresh weights that are the same each time.
 struct Trainee {
-  explicit Trainee(Mode mode = Mode::training) {
+  explicit Trainee(Mode mode = Mode::training, Gradients gradients = Gradients::applied) {
     Graph graph;
     const ValueId x = graph.input({{batch, 1, 20, 20}, DType::float32}, "x");
     const ValueId labels = graph.input({{batch}, DType::int64}, "labels");
@@ -58,7 +60,7 @@ struct Trainee {
     v = graph.add(make_op("linear", {}), {v, weight(graph, {classes, 40}), weight(graph, {classes})}, "fc2");
     graph.output(graph.add(make_op("softmax_cross_entropy", {}), {v, labels}, "loss"));
     graph.output(v, false);
-    executor = std::make_unique<Executor>(std::make_shared<const Plan>(graph, mode));
+    executor = std::make_unique<Executor>(std::make_shared<const Plan>(graph, mode, gradients));
     fill(executor->input(0), random_tensor(graph.spec(x), 7));
     for (std::int64_t i = 0; i < batch; ++i) executor->input(1).as<std::int64_t>()[i] = i % classes;
   }
@@ -97,7 +99,7 @@ TEST(TrainStep, learns_its_batch) {
 
 TEST(TrainStep, does_what_forward_backward_and_update_do_one_by_one) {
   Trainee fused;
-  Trainee loop;
+  Trainee loop(Mode::training, Gradients::in_parameters);
   for (std::uint64_t i = 0; i < 3; ++i) {
     fused.step(i);
     loop.executor->forward({.seed = 1, .step = i});
@@ -126,6 +128,178 @@ TEST(TrainStep, leaves_the_same_bytes_at_any_number_of_threads) {
     }
     expect_same_bytes(copy_of(many.executor->output(1)), copy_of(one.executor->output(1)), "logits" + at);
   }
+}
+
+// Weights that two nodes read, and one node twice; batch norms whose outputs are dropped and made again; a parameter
+// that is frozen, one that no seeded output depends on, one that is itself seeded, one whose gradient takes the
+// place of dy, one of another group, and one that nobody optimises.
+struct Tangle {
+  explicit Tangle(Gradients gradients) {
+    const Spec image{{4, 16, 48, 48}, DType::float64};  // 1.2 MB: large enough to be dropped
+    Graph graph;
+    ValueId v = graph.input(image, "x");
+    const ValueId shared = parameter(graph, {16, 16, 1, 1}, "shared");
+    for (const char* name : {"1", "2"}) {
+      const std::string number = name;
+      v = graph.add(make_op("conv2d", {}), {v, shared, no_value}, "conv" + number);
+      const ValueId gamma = parameter(graph, {16}, "gamma" + number), beta = parameter(graph, {16}, "beta" + number);
+      const ValueId mean = parameter(graph, {16}, "mean" + number), var = parameter(graph, {16}, "var" + number);
+      for (const ValueId state : {mean, var}) parameter_of(graph, state)->requires_grad = false;
+      v = graph.add(make_op("batch_norm", {}), {v, gamma, beta, mean, var}, "norm" + number);
+      v = graph.add(activation_op("tanh"), {v}, "tanh" + number);
+    }
+    v = graph.add(make_op("avg_pool2d", {{"kernel", std::int64_t{48}}}), {v}, "pool");
+    v = graph.add(make_op("flatten", {}), {v}, "flatten");
+    for (const char* name : {"frozen", "free", "nobodys"}) {
+      v = graph.add(make_op("linear", {}), {v, parameter(graph, {16, 16}, name), no_value}, name);
+    }
+    parameter_of(graph, "frozen")->requires_grad = false;
+    const ValueId free = graph.parameters()[index(graph, "free")].value;
+    graph.output(v);
+    graph.output(graph.add(std::make_shared<ProductOp>(), {free, free}, "squared"));
+    graph.output(graph.add(std::make_shared<SumOp>(), {free, parameter(graph, {16, 16}, "last")}, "sum"));
+    graph.output(parameter(graph, {3, 5}, "seeded"));
+    graph.output(graph.add(activation_op("tanh"), {parameter(graph, {7}, "unused")}, "looked_at"), false);
+    for (const GraphParameter& p : graph.parameters()) {
+      names.push_back(p.name);
+      if (p.name != "nobodys") slots.push_back({.parameter = p.parameter, .velocity = {}, .group = p.name == "last"});
+      parameters.push_back(p.parameter);
+    }
+    executor = std::make_unique<Executor>(std::make_shared<const Plan>(graph, Mode::training, gradients));
+    fill(executor->input(0), random_tensor(image, 7));
+  }
+
+  ValueId parameter(Graph& graph, Shape shape, const std::string& name) {
+    const auto seed = static_cast<unsigned>(graph.parameters().size());
+    return graph.parameter(random_parameter({shape, DType::float64}, seed, 0.3), name);
+  }
+  static std::size_t index(const Graph& graph, const std::string& name) {
+    const auto found = std::ranges::find(graph.parameters(), name, &GraphParameter::name);
+    return static_cast<std::size_t>(found - graph.parameters().begin());
+  }
+  static Parameter* parameter_of(const Graph& graph, const std::string& name) {
+    return graph.parameters()[index(graph, name)].parameter.get();
+  }
+  static Parameter* parameter_of(const Graph& graph, ValueId value) {
+    return graph.parameters()[static_cast<std::size_t>(graph.values()[static_cast<std::size_t>(value)].index)]
+        .parameter.get();
+  }
+
+  void one_by_one(std::span<const SgdSettings> settings, std::uint64_t number) {
+    executor->forward({.seed = 1, .step = number});
+    const Graph& graph = executor->plan().graph();
+    for (std::size_t i = 0; i < graph.outputs().size(); ++i) {
+      if (!graph.outputs()[i].seeded) continue;
+      const View seed = executor->output_grad(static_cast<int>(i));
+      std::fill_n(seed.as<double>(), seed.spec.shape.numel(), 1.0);
+    }
+    for (const ParameterPtr& p : parameters) p->has_grad = false;
+    executor->backward();
+    sgd_step(slots, settings);
+  }
+
+  std::vector<SgdSlot> slots;
+  std::vector<ParameterPtr> parameters;
+  std::vector<std::string> names;
+  std::unique_ptr<Executor> executor;
+};
+
+std::vector<Tensor> values(const Tangle& net) {
+  std::vector<Tensor> copies;
+  for (const ParameterPtr& p : net.parameters) copies.push_back(copy_of(p->value.view()));
+  return copies;
+}
+
+TEST(TrainStep, leaves_the_bytes_of_backward_and_update_whatever_reads_a_parameter) {
+  const ThreadsRestored restored;
+  const SgdSettings plain{.lr = 0.05}, decaying{.lr = 0.05, .weight_decay = 0.1};
+  const SgdSettings heavy{.lr = 0.02, .momentum = 0.9, .weight_decay = 0.1};
+  const SgdSettings nesterov{.lr = 0.02, .momentum = 0.9, .weight_decay = 0.1, .nesterov = true};
+  for (const SgdSettings& settings : {plain, decaying, heavy, nesterov}) {
+    const SgdSettings groups[2] = {settings, heavy};
+    set_num_threads(1);
+    Tangle loop(Gradients::in_parameters);
+    const std::vector<Tensor> before = values(loop);
+    for (std::uint64_t i = 0; i < 3; ++i) loop.one_by_one(groups, i);
+    for (const int threads : {1, 2, 3, 8}) {
+      set_num_threads(threads);
+      Tangle fused(Gradients::applied);
+      for (std::uint64_t i = 0; i < 3; ++i) train_step(*fused.executor, fused.slots, groups, {.seed = 1, .step = i});
+      for (std::size_t p = 0; p < fused.parameters.size(); ++p) {
+        expect_same_bytes(fused.parameters[p]->value, loop.parameters[p]->value, fused.names[p]);
+        EXPECT_FALSE(fused.parameters[p]->has_grad) << fused.names[p];
+        EXPECT_FALSE(fused.parameters[p]->grad) << fused.names[p];
+        const bool stays = fused.names[p] == "frozen" || fused.names[p] == "nobodys" ||
+                           (fused.names[p] == "unused" && settings.weight_decay == 0);
+        EXPECT_EQ(std::memcmp(before[p].data(), fused.parameters[p]->value.data(), before[p].spec().bytes()) == 0, stays)
+            << fused.names[p];
+      }
+      for (std::size_t s = 0; s < fused.slots.size(); ++s) {
+        ASSERT_EQ(!fused.slots[s].velocity, !loop.slots[s].velocity);
+        if (fused.slots[s].velocity) expect_same_bytes(fused.slots[s].velocity, loop.slots[s].velocity, std::to_string(s));
+      }
+    }
+  }
+}
+
+TEST(TrainStep, updates_a_parameter_after_its_last_reader) {
+  const Tangle net(Gradients::applied);
+  const Plan& plan = net.executor->plan();
+  std::vector<bool> updated(net.parameters.size(), false);
+  std::size_t recomputed = 0;
+  for (const Step& step : plan.backward_steps()) {
+    if (step.kind == Step::Kind::recompute) ++recomputed;
+    for (const Place& x : step.x) {
+      EXPECT_FALSE(x.where == Place::Where::parameter && updated[x.at]) << plan.step_name(step);
+    }
+    if (step.kind != Step::Kind::update) continue;
+    EXPECT_FALSE(updated[step.y.at]) << plan.step_name(step);
+    updated[step.y.at] = true;
+  }
+  EXPECT_GT(recomputed, 0u);
+  for (std::size_t p = 0; p < updated.size(); ++p) EXPECT_EQ(updated[p], net.parameters[p]->requires_grad) << net.names[p];
+}
+
+TEST(TrainStep, drops_gradients_that_were_held) {
+  Trainee trainee;
+  Parameter& held = *trainee.slots[0].parameter;
+  held.grad = Tensor(held.value.spec());
+  held.has_grad = true;
+  const std::uint64_t version = held.version;
+  trainee.step(0);
+  EXPECT_FALSE(held.has_grad);
+  EXPECT_EQ(held.version, version + 1);
+}
+
+TEST(TrainStep, refuses_before_anything_changes) {
+  Trainee keeps(Mode::training, Gradients::in_parameters);
+  EXPECT_THROW(keeps.step(0), Error);
+  Trainee infers(Mode::inference);
+  EXPECT_THROW(infers.step(0), Error);
+  Trainee trainee;
+  std::vector<Tensor> before;
+  for (const SgdSlot& slot : trainee.slots) before.push_back(copy_of(slot.parameter->value.view()));
+  trainee.slots[0].group = 1;
+  EXPECT_THROW(trainee.step(0), ValueError);
+  for (std::size_t p = 0; p < before.size(); ++p) {
+    expect_same_bytes(trainee.slots[p].parameter->value, before[p], name(p));
+  }
+}
+
+TEST(Executor, goes_backward_as_its_plan_says) {
+  Trainee applies;
+  applies.executor->forward({});
+  EXPECT_THROW(applies.executor->backward(), Error);
+  struct Nothing final : ParameterUpdate {
+    void apply(std::size_t, ConstView) override { ++calls; }
+    std::size_t calls = 0;
+  } nothing;
+  applies.executor->backward(nothing);
+  EXPECT_EQ(nothing.calls, applies.slots.size());
+  EXPECT_THROW(applies.executor->backward(nothing), Error);  // out of turn
+  Trainee keeps(Mode::training, Gradients::in_parameters);
+  keeps.executor->forward({});
+  EXPECT_THROW(keeps.executor->backward(nothing), Error);
 }
 
 TEST(TrainStep, may_use_more_threads_than_it_began_with) {

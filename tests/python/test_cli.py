@@ -162,7 +162,7 @@ def test_summary_counts(capsys: pytest.CaptureFixture[str], model: str, count: i
     assert result["parameters"] == count == sum(layer["parameters"] for layer in result["layers"])
     assert result["macs"] == sum(layer["macs"] for layer in result["layers"]) > 0
     assert result["neurons"] > 0
-    assert result["memory"]["training_32"]["gradients"] == 4 * count
+    assert result["memory"]["training_32"]["velocities"] == 4 * count
     assert result["memory"]["inference_1"]["parameters"] == 4 * count
     assert main(["summary", model]) == 0
     assert f"{count:,}" in capsys.readouterr().out

@@ -79,21 +79,21 @@ def test_parts_of_a_training_step():
     model = models.lenet()
     memory = model.memory(16)
     numbers = 431_080 * 4
-    assert memory.parameters == memory.gradients == memory.velocities == numbers
+    assert memory.parameters == memory.velocities == numbers
     assert memory.total == sum(v for k, v in memory.to_dict().items() if k != "total")
     assert model.memory(16, momentum=False).velocities == 0
     assert f"{memory.arena / 1e6:,.2f} MB" in str(memory)
     for name in ("conv1.weight", "conv1.bias"):
         dict(model.named_parameters())[name].requires_grad = False
     frozen = model.memory(16)
-    assert frozen.gradients == numbers - 4 * 520
+    assert frozen.velocities == numbers - 4 * 520
     assert frozen.parameters == numbers
 
 
-def test_inference_has_no_gradients_and_less_between_the_layers():
+def test_inference_has_no_velocities_and_less_between_the_layers():
     model = models.lenet()
     memory = model.memory((16, 1, 28, 28), training=False)
-    assert memory.gradients == memory.velocities == 0
+    assert memory.velocities == 0
     assert memory.arena < model.memory(16).arena
     assert memory.outputs == 16 * 10 * 4
     assert model.training

@@ -44,6 +44,26 @@ def test_a_fused_step_is_the_explicit_loop_to_the_bit(nesterov):
     assert digest(model) == digest(other)
 
 
+def test_a_step_leaves_no_gradients_and_drops_those_that_were_held():
+    model, optimizer = made()
+    x, y = batch()
+    nn.CrossEntropyLoss()(model(x), y).backward()
+    assert model.conv1.weight.grad is not None
+    Trainer(model, optimizer=optimizer).step(x, y)
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_step_updates_what_the_optimizer_has_alone():
+    model, _ = made()
+    optimizer = optim.SGD(
+        [{"params": model.conv1.parameters()}, {"params": [model.fc2.weight], "lr": 0.0}], lr=0.1
+    )
+    before = model.state_dict()
+    Trainer(model, optimizer=optimizer).step(*batch())
+    changed = {name for name, array in model.state_dict().items() if not np.array_equal(array, before[name])}
+    assert changed == {"conv1.weight", "conv1.bias"}
+
+
 def test_a_step_reports_loss_and_hits_before_the_update():
     model, optimizer = made(p=0.0)
     x, y = batch()

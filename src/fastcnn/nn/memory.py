@@ -22,17 +22,15 @@ class Memory:
 
     Attributes:
         parameters: the values.
-        gradients: of the parameters that train; 0 for inference.
-        velocities: the optimiser's, like the gradients; 0 for inference and without momentum.
-        arena: values between layers, their gradients, what backward needs kept, and scratch: the most that is
-            alive at once.
+        velocities: the optimiser's, of the parameters that train; 0 for inference and without momentum.
+        arena: values between layers, their gradients and those of parameters, what backward needs kept, and
+            scratch: the most that is alive at once.
         prepared: weights as inference reads them fastest; 0 for training.
         threads: working memory of all threads.
         outputs: the arrays that one call returns.
     """
 
     parameters: int
-    gradients: int
     velocities: int
     arena: int
     prepared: int
@@ -63,7 +61,6 @@ def predict_memory(
     trained = sum(map(_bytes, (p for p in parameters if p.requires_grad))) if training else 0
     return Memory(
         parameters=sum(map(_bytes, parameters)),
-        gradients=trained,
         velocities=trained if momentum else 0,
         arena=compiled.plan.arena_bytes,
         prepared=compiled.plan.prepared_bytes,

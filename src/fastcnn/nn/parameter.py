@@ -55,7 +55,8 @@ class Parameter:
 
     @property
     def grad(self) -> Array | None:
-        """A writable view of the gradient; None before the first backward pass and after `zero_grad`."""
+        """A writable view of the gradient; None before the first backward pass, after `zero_grad` and after
+        `Trainer.step`."""
         return self._core.grad
 
     @property

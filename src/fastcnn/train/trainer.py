@@ -67,6 +67,9 @@ class Trainer:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
+    But each parameter is updated as soon as its gradient is complete, so that the memory of gradients is used
+    again and again; none is left in `Parameter.grad`. Who wants to look at gradients writes the loop.
     """
 
     def __init__(self, model: Module, criterion: Module | None = None, optimizer: SGD | None = None) -> None:
@@ -86,7 +89,8 @@ class Trainer:
     def step(self, x: Any, y: Any) -> StepResult:
         """One step of training on one batch: forward, loss, backward, update, in one call into the core.
 
-        The model must be in training mode. A loss of reduction "none" is summed.
+        The model must be in training mode. A loss of reduction "none" is summed. Afterwards `grad` is None
+        for all parameters of model and optimizer.
 
         Raises:
             ValueError, TypeError: inputs that don't fit the model; the message names the layer.
