@@ -28,6 +28,7 @@ struct ImplicitRows {
   int64_t x_row, x_pixel;  // from one row to the next, from one pixel's window to the next
   const T* w;              // [k_h][runs * run][cols, rounded up to whole vectors]
   int64_t cols;            // channels; at most ImplicitKernels::cols
+  const T* ahead;          // as many weights that are needed next: they come into the cache meanwhile; null for none
   T* y;                    // pixel 0 of row 0
   int64_t y_row, y_pixel;
 

@@ -39,34 +39,64 @@ struct Correlation {
 // Which part of y a task computes: a function of the shape alone.
 template <class T>
 struct Cut {
-  std::int64_t images, rows;  // of a task; several images only where rows are all
-  std::int64_t image_cuts, row_cuts;
-  std::int64_t tiles, tile_cuts;  // tiles of channels in a task
-  std::int64_t kernel_rows;       // taken at once: their weights for one tile stay in the second-level cache
+  std::int64_t images = 0, rows = 0;  // of a task; several images only where rows are all
+  std::int64_t image_cuts = 0, row_cuts = 0;
+  std::int64_t tiles = 0, tile_cuts = 0;  // tiles of channels in a task
+  std::int64_t kernel_rows;               // taken at once: their weights for one tile stay in the second-level cache
 
   explicit Cut(const Correlation<T>& q) {
-    constexpr std::int64_t enough_tasks = 64;
-    constexpr std::int64_t enough_ops = 1 << 20;
     constexpr std::int64_t weight_bytes = 256 << 10;
-    const std::int64_t row_ops = 2 * q.g.w_out * q.c_out * q.depth();
-    const std::int64_t wanted = std::max(ceil_div(q.n * q.groups * q.g.h_out, enough_tasks),
-                                         ceil_div(enough_ops, std::max<std::int64_t>(1, row_ops)));
-    const ImageCut cut = ImageCut::of<T>(q.g, q.c_in, q.n, wanted);
+    constexpr std::int64_t cached_weights = 512 << 10;  // of a group: they stay in the second-level cache
+    const std::int64_t size = static_cast<std::int64_t>(sizeof(T));
+    const std::int64_t cols = kernels<T>().implicit.cols;
+    const std::int64_t all = ceil_div(q.c_out, cols);
+    if (all * cols * q.depth() * size > cached_weights)
+      cut_by_traffic(q, all);
+    else
+      cut_rows_first(q, all);
+    const std::int64_t kernel_row_bytes = q.g.k_w * q.c_in * cols * size;
+    kernel_rows = std::clamp<std::int64_t>(weight_bytes / kernel_row_bytes, 1, q.g.k_h);
+  }
+  std::int64_t tasks(const Correlation<T>& q) const { return q.groups * image_cuts * row_cuts * tile_cuts; }
+
+ private:
+  static constexpr std::int64_t fewest_tasks = 16;
+
+  void set(const ImageCut& cut, std::int64_t all_tiles, std::int64_t cuts) {
     images = cut.images;
     rows = cut.rows;
     image_cuts = cut.image_cuts;
     row_cuts = cut.row_cuts;
-
-    const std::int64_t cols = kernels<T>().implicit.cols;
-    const std::int64_t all = ceil_div(q.c_out, cols);
-    constexpr std::int64_t fewest_tasks = 16;
-    tile_cuts = std::min(all, ceil_div(fewest_tasks, image_cuts * row_cuts * q.groups));
-    tiles = ceil_div(all, tile_cuts);
-    tile_cuts = ceil_div(all, tiles);
-    const std::int64_t kernel_row_bytes = q.g.k_w * q.c_in * cols * static_cast<std::int64_t>(sizeof(T));
-    kernel_rows = std::clamp<std::int64_t>(weight_bytes / kernel_row_bytes, 1, q.g.k_h);
+    tiles = ceil_div(all_tiles, cuts);
+    tile_cuts = ceil_div(all_tiles, tiles);
   }
-  std::int64_t tasks(const Correlation<T>& q) const { return q.groups * image_cuts * row_cuts * tile_cuts; }
+
+  // As few channels as it takes: a task copies rows of x for all its channels at once.
+  void cut_rows_first(const Correlation<T>& q, std::int64_t all) {
+    constexpr std::int64_t enough_tasks = 64;
+    constexpr std::int64_t enough_ops = 1 << 20;
+    const std::int64_t row_ops = 2 * q.g.w_out * q.c_out * q.depth();
+    const std::int64_t wanted = std::max(ceil_div(q.n * q.groups * q.g.h_out, enough_tasks),
+                                         ceil_div(enough_ops, std::max<std::int64_t>(1, row_ops)));
+    const ImageCut cut = ImageCut::of<T>(q.g, q.c_in, q.n, wanted);
+    set(cut, all, std::min(all, ceil_div(fewest_tasks, cut.image_cuts * cut.row_cuts * q.groups)));
+  }
+
+  // Weights come from afar once for each piece of the images, rows of x once for each cut of the channels:
+  // whatever moves the least.
+  void cut_by_traffic(const Correlation<T>& q, std::int64_t all) {
+    const std::int64_t weights = all * kernels<T>().implicit.cols * q.depth();
+    const std::int64_t x = q.n * q.g.h_in * q.g.w_in * q.c_in;
+    std::int64_t least = 0;
+    for (std::int64_t cuts = all; cuts >= 1; cuts /= 2) {
+      const std::int64_t pieces = ceil_div(fewest_tasks, q.groups * cuts);
+      const ImageCut cut = ImageCut::of<T>(q.g, q.c_in, q.n, std::max<std::int64_t>(1, q.n * q.g.h_out / pieces));
+      const std::int64_t moved = cut.image_cuts * cut.row_cuts * weights + cuts * x;
+      if (least != 0 && moved >= least) continue;
+      least = moved;
+      set(cut, all, cuts);
+    }
+  }
 };
 
 template <class T>
@@ -95,7 +125,9 @@ void run(const Correlation<T>& q, const T* x, const T* w, const Epilogue<T>& epi
     const std::int64_t col_end = std::min((first_tile + cut.tiles) * kernel.cols, q.c_out);
     for (std::int64_t col = first_tile * kernel.cols; col < col_end; col += kernel.cols) {
       const T* tile = w + (group * padded<T>(q.c_out) + col) * q.depth();
+      const std::int64_t kernel_row = q.g.k_w * q.c_in * std::min(kernel.cols, padded<T>(q.c_out - col));
       for (std::int64_t kh = 0; kh < q.g.k_h; kh += cut.kernel_rows) {
+        const bool last_rows = kh + cut.kernel_rows >= q.g.k_h;
         for (std::int64_t i = image; i < image_end; ++i) {
           const std::int64_t channel = group * q.c_out + col;
           const std::int64_t offset = i * q.y_image + channel;
@@ -119,12 +151,15 @@ void run(const Correlation<T>& q, const T* x, const T* w, const Epilogue<T>& epi
                             .x_pixel = q.g.stride_w * rows.pixel_step,
                             .w = tile,
                             .cols = std::min(kernel.cols, q.c_out - col),
+                            .ahead = i == image && (!last_rows || col + kernel.cols < col_end)
+                                         ? tile + std::min(kh + cut.kernel_rows, q.g.k_h) * kernel_row
+                                         : nullptr,
                             .y = y + offset,
                             .y_row = q.y_row,
                             .y_pixel = q.y_pixel,
                             .begin = kh == 0,
                             .bias = end.bias,
-                            .finish = kh + cut.kernel_rows >= q.g.k_h,
+                            .finish = last_rows,
                             .residual = end.residual,
                             .activation = end.activation});
         }

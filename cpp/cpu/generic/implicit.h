@@ -1,6 +1,6 @@
 // Convolution straight from the image: the GEMM's register tile, whose a is not packed but read where it
-// lies. The tile is of pixels of one row of y by channels; a step along a run of taps broadcasts one element
-// of each pixel's window and loads one row of the packed weights.
+// lies. The tile is of pixels of one row of y, or of two rows of seven pixels, by channels; a step along a run
+// of taps broadcasts one element of each pixel's window and loads one row of the packed weights.
 #pragma once
 
 #include "cpu/generic/epilogue.h"
@@ -18,6 +18,9 @@ template <int... I>
 struct NumbersBelow<0, I...> {
   using type = Numbers<I...>;
 };
+
+template <class T>
+inline constexpr int64_t cache_line = 64 / sizeof(T);
 
 // Equally spaced elements, addressed out of few registers: a base for each seven of them, and 1, 3 and 5
 // steps, which the addressing modes of a CPU multiply by 2 and 4.
@@ -43,16 +46,34 @@ struct Spaced {
   }
 };
 
-// One tile: kernel rows [kh_begin, kh_end) from x, the first of them, with weights w.
+// Where a tile reads and writes.
+template <class T>
+struct ImplicitTileAt {
+  int64_t kernel_rows;  // from x on, with weights w
+  const T* x;
+  const T* w;
+  T* y;
+  const T* residual;
+  int64_t x_seven, y_seven;  // from one pixel to the seventh after it
+  const T* ahead;            // a line of this comes into the cache at each step; null for none
+
+  ImplicitTileAt next(int64_t x_step, int64_t y_step) const {
+    ImplicitTileAt at = *this;
+    at.x += x_step;
+    at.y += y_step;
+    if (residual != nullptr) at.residual += y_step;
+    return at;
+  }
+};
+
 template <class V>
-using ImplicitTile = void (*)(const ImplicitRows<typename V::T>& r, int64_t kernel_rows, const typename V::T* x,
-                              const typename V::T* w, typename V::T* y, const typename V::T* residual);
+using ImplicitTile = void (*)(const ImplicitRows<typename V::T>& r, const ImplicitTileAt<typename V::T>& at);
 
 template <class V, int Pixels, int Vectors>
-void implicit_tile(const ImplicitRows<typename V::T>& r, int64_t kernel_rows, const typename V::T* x,
-                   const typename V::T* w, typename V::T* y, const typename V::T* residual) {
+void implicit_tile(const ImplicitRows<typename V::T>& r, const ImplicitTileAt<typename V::T>& at) {
   using T = typename V::T;
   static_assert(Pixels <= 21);
+  const auto offset = [&](int i) { return i / 7 * at.y_seven + i % 7 * r.y_pixel; };
   const int64_t last = r.cols - (Vectors - 1) * V::size;
   const auto load = [&](const T* p, int j) {
     return j + 1 < Vectors ? V::load(p + j * V::size) : V::load_partial(p + j * V::size, last);
@@ -63,7 +84,7 @@ void implicit_tile(const ImplicitRows<typename V::T>& r, int64_t kernel_rows, co
 #pragma GCC unroll 32
     for (int i = 0; i < Pixels; ++i)
 #pragma GCC unroll 4
-      for (int j = 0; j < Vectors; ++j) sum[i][j] = load(y + i * r.y_pixel, j);
+      for (int j = 0; j < Vectors; ++j) sum[i][j] = load(at.y + offset(i), j);
   } else if (r.bias != nullptr) {
 #pragma GCC unroll 4
     for (int j = 0; j < Vectors; ++j) {
@@ -75,11 +96,16 @@ void implicit_tile(const ImplicitRows<typename V::T>& r, int64_t kernel_rows, co
 
   const Spaced<V> pixels(r.x_pixel);
   const int64_t kernel_row = r.dilation_h * r.x_row;
-  for (int64_t kh = 0; kh < kernel_rows; ++kh, x += kernel_row) {
+  const T* x = at.x;
+  const T* w = at.w;
+  const T* ahead = at.ahead != nullptr ? at.ahead : w;
+  const int64_t ahead_step = at.ahead != nullptr ? cache_line<T> : 0;
+  for (int64_t kh = 0; kh < at.kernel_rows; ++kh, x += kernel_row) {
     const T* start = x;
     for (int64_t k = 0; k < r.runs; ++k, start += r.run_step) {
-      const T* base[3] = {start, start + 7 * r.x_pixel, start + 14 * r.x_pixel};
-      for (int64_t p = 0; p < r.run; ++p) {
+      const T* base[3] = {start, start + at.x_seven, start + 2 * at.x_seven};
+      for (int64_t p = 0; p < r.run; ++p, ahead += ahead_step) {
+        __builtin_prefetch(ahead, 0, 2);
         V row[Vectors];
 #pragma GCC unroll 4
         for (int j = 0; j < Vectors; ++j) row[j] = V::load(w + j * V::size);
@@ -102,9 +128,9 @@ void implicit_tile(const ImplicitRows<typename V::T>& r, int64_t kernel_rows, co
 #pragma GCC unroll 4
     for (int j = 0; j < Vectors; ++j) {
       V value = sum[i][j];
-      if (residual != nullptr) value = value + load(residual + i * r.y_pixel, j);
+      if (at.residual != nullptr) value = value + load(at.residual + offset(i), j);
       if (relu) value = Relu<V>{}(value);
-      T* target = y + i * r.y_pixel + j * V::size;
+      T* target = at.y + offset(i) + j * V::size;
       j + 1 < Vectors || last == V::size ? value.store(target) : value.store_partial(target, last);
     }
   }
@@ -138,33 +164,78 @@ struct EvenParts {
   }
 };
 
+// The weights that are needed after these, a part of them for each tile that is computed meanwhile.
+template <class T>
+struct WeightsAhead {
+  const T* next;
+  int64_t lines;
+
+  // What a tile of so many steps may ask for.
+  const T* take(int64_t steps) {
+    if (lines < steps) return nullptr;
+    const T* taken = next;
+    next += steps * cache_line<T>;
+    lines -= steps;
+    return taken;
+  }
+};
+
 template <class V>
 void correlate(const ImplicitRows<typename V::T>& r) {
   using T = typename V::T;
+  constexpr bool has_pairs = V::Isa::gemm_rows >= 14;
   const int64_t vectors = (r.cols + V::size - 1) / V::size;
-  const int64_t kernel_row = r.runs * r.run * vectors * V::size;
+  const int64_t steps = r.runs * r.run;  // of a kernel row
+  const int64_t kernel_row = steps * vectors * V::size;
   const EvenParts<V> tiles(r.pixels, V::Isa::gemm_rows);
   const ImplicitTile<V> longer = implicit_tile_for<V>(tiles.length + 1, vectors);
   const ImplicitTile<V> shorter = implicit_tile_for<V>(tiles.length, vectors);
+  const ImplicitTile<V> pair = implicit_tile_for<V>(has_pairs ? 14 : 1, vectors);
   const bool in_registers =
       r.activation.kind == Activation::Kind::identity || r.activation.kind == Activation::Kind::relu;
-  for (int64_t row = r.row_begin; row < r.row_end; ++row) {
+  const auto inside = [&](int64_t row) {
     const int64_t start = row * r.stride_h - r.pad_h;
-    const TapRange<V> inside(start + r.kh_begin * r.dilation_h, r.kh_end - r.kh_begin, r.dilation_h, 0, r.h_in);
-    const int64_t kh = r.kh_begin + inside.begin;
-    const T* x = r.x + (start + kh * r.dilation_h - r.x_first) * r.x_row;
-    const T* w = r.w + kh * kernel_row;
-    T* y = r.y + row * r.y_row;
-    const T* residual = r.finish && r.residual != nullptr ? r.residual + row * r.y_row : nullptr;
-    int64_t pixel = 0;
+    return TapRange<V>(start + r.kh_begin * r.dilation_h, r.kh_end - r.kh_begin, r.dilation_h, 0, r.h_in);
+  };
+  WeightsAhead<T> ahead{r.ahead, r.ahead != nullptr ? (r.kh_end - r.kh_begin) * kernel_row / cache_line<T> : 0};
+  for (int64_t row = r.row_begin; row < r.row_end; ++row) {
+    const auto taps = inside(row);
+    const int64_t kh = r.kh_begin + taps.begin;
+    ImplicitTileAt<T> at{
+        .kernel_rows = taps.count(),
+        .x = r.x + (row * r.stride_h - r.pad_h + kh * r.dilation_h - r.x_first) * r.x_row,
+        .w = r.w + kh * kernel_row,
+        .y = r.y + row * r.y_row,
+        .residual = r.finish && r.residual != nullptr ? r.residual + row * r.y_row : nullptr,
+        .x_seven = 7 * r.x_pixel,
+        .y_seven = 7 * r.y_pixel,
+        .ahead = nullptr,
+    };
+    const auto activate = [&](T* y) {
+      if (r.finish && !in_registers) bias_activation<V>(y, r.pixels, r.cols, r.y_pixel, nullptr, nullptr, r.activation);
+    };
+    T* y = at.y;
+    if (has_pairs && r.pixels == 7 && row + 1 < r.row_end) {
+      const auto below = inside(row + 1);
+      if (below.begin == taps.begin && below.end == taps.end) {
+        at.x_seven = r.stride_h * r.x_row;
+        at.y_seven = r.y_row;
+        at.ahead = ahead.take(taps.count() * steps);
+        pair(r, at);
+        activate(y);
+        activate(y + r.y_row);
+        ++row;
+        continue;
+      }
+    }
     for (int64_t tile = 0; tile < tiles.count; ++tile) {
       const bool is_longer = tile < tiles.longer;
-      (is_longer ? longer : shorter)(r, inside.count(), x + pixel * r.x_pixel, w, y + pixel * r.y_pixel,
-                                     residual != nullptr ? residual + pixel * r.y_pixel : nullptr);
-      pixel += tiles.length + is_longer;
+      const int64_t pixels = tiles.length + is_longer;
+      at.ahead = ahead.take(taps.count() * steps);
+      (is_longer ? longer : shorter)(r, at);
+      at = at.next(pixels * r.x_pixel, pixels * r.y_pixel);
     }
-    if (r.finish && !in_registers)
-      bias_activation<V>(y, r.pixels, r.cols, r.y_pixel, nullptr, nullptr, r.activation);
+    activate(y);
   }
 }
 
