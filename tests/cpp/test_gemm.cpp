@@ -15,6 +15,7 @@
 #include "core/thread_pool.h"
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
+#include "new_process.h"
 
 namespace fastcnn {
 namespace {
@@ -325,7 +326,7 @@ void expect_refused(const char* name) {
 }
 
 TEST(GemmProvidersDeathTest, UnknownAndMissingNamesInTheEnvironmentAreRefused) {
-  testing::FLAGS_gtest_death_test_style = "threadsafe";  // a new process: the choice is not yet made
+  run_death_tests_in_new_processes();
   expect_refused<ValueError>("blas");
   const std::vector<GemmProvider> available = available_gemm_providers();
   if (std::ranges::find(available, GemmProvider::mkl) == available.end()) {
@@ -334,7 +335,7 @@ TEST(GemmProvidersDeathTest, UnknownAndMissingNamesInTheEnvironmentAreRefused) {
 }
 
 TEST(GemmProvidersDeathTest, TheEnvironmentChooses) {
-  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  run_death_tests_in_new_processes();
   for (GemmProvider provider : available_gemm_providers()) {
     EXPECT_EXIT(
         {

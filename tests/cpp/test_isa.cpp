@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "cpu/kernels.h"
+#include "new_process.h"
 
 namespace fastcnn {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 // The choice is made once per process, so each of these asks in a process of its own.
 template <class Expected>
 void expect_refused(const char* name, const std::string& part_of_message) {
-  testing::FLAGS_gtest_death_test_style = "threadsafe";  // a new process: the choice is not yet made
+  run_death_tests_in_new_processes();
   EXPECT_EXIT(
       {
         setenv("FASTCNN_ISA", name, 1);
