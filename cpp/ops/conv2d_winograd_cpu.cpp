@@ -123,8 +123,11 @@ struct Cut {
     const std::int64_t inputs = round_up(c.inputs, gemm.lanes);
     const std::int64_t v_bytes = c.f.positions() * inputs * static_cast<std::int64_t>(sizeof(T));  // of a tile
     const std::int64_t most = cache_bytes / v_bytes;
-    const std::int64_t wanted = std::min(most, ceil_div(c.tiles * c.groups, enough_tasks));
+    std::int64_t wanted = std::min(most, ceil_div(c.tiles * c.groups, enough_tasks));
     const bool filters_fit = filters.group_stride * static_cast<std::int64_t>(sizeof(T)) <= cache_bytes;
+    // Whole panels are worth more than the last few tasks.
+    if (filters_fit && c.tiles * c.groups >= enough_tasks / 2 * gemm.rows)
+      wanted = std::min(most, std::max(wanted, gemm.rows));
     by_tasks = wanted >= 2 * gemm.rows || (filters_fit && wanted >= gemm.rows);
     std::int64_t limit = wanted;
     cols = 2 * gemm.cols;
