@@ -211,7 +211,7 @@ TEST_P(GemmOf, ScalesByAlphaAndKeepsBetaTimesC) {
 
 TEST_P(GemmOf, FinishesWithBiasAndActivation) {
   using enum Activation::Kind;
-  for (Activation f : {Activation{identity}, Activation{relu}, Activation{sigmoid},
+  for (Activation f : {Activation{identity}, Activation{relu}, Activation{relu6}, Activation{sigmoid},
                        Activation{tanh, 1.7159, 2.0 / 3}, Activation{square}, Activation{linear, 2, -1}}) {
     for (bool bias : {false, true}) {
       for (std::int64_t k : {0, 2, 700}) {

@@ -25,14 +25,21 @@ struct Tile {
   int64_t last_cols;  // in the last of the vectors; the others are whole
   const T* bias;      // null for none
   const T* residual;  // null for none
-  bool relu;
+  Activation::Kind f;  // identity, relu or relu6
 };
+
+// Whether a tile applies it to its sums while they are in registers.
+template <class V>
+inline bool is_in_registers(Activation f) {
+  using enum Activation::Kind;
+  return f.kind == identity || f.kind == relu || f.kind == relu6;
+}
 
 template <class V>
 using Microkernel = void (*)(const Tile<typename V::T>& t);
 
-// c = alpha a b + beta c for one tile, summed over k in order, then + bias + residual and ReLU while it is in
-// registers. Element (i, p) of a: a[p * lda + i], or a[i * lda + p] with RowsOfA.
+// c = alpha a b + beta c for one tile, summed over k in order, then + residual + bias and ReLU or ReLU6 while it is
+// in registers. Element (i, p) of a: a[p * lda + i], or a[i * lda + p] with RowsOfA.
 template <class V, bool RowsOfA, int Rows, int Vectors>
 void microkernel(const Tile<typename V::T>& t) {
   using T = typename V::T;
@@ -81,7 +88,8 @@ void microkernel(const Tile<typename V::T>& t) {
     for (int j = 0; j < Vectors; ++j) bias[j] = load(t.bias, j);
     for_each([&](V& s, int, int j) { s = s + bias[j]; });
   }
-  if (t.relu) for_each([](V& s, int, int) { s = Relu<V>{}(s); });
+  if (t.f == Activation::Kind::relu) for_each([](V& s, int, int) { s = Relu<V>{}(s); });
+  if (t.f == Activation::Kind::relu6) for_each([](V& s, int, int) { s = Relu6<V>{}(s); });
   for_each([&](V s, int i, int j) {
     T* y = t.c + i * t.ldc + j * V::size;
     j + 1 < Vectors || whole ? s.store(y) : s.store_partial(y, t.last_cols);
@@ -110,14 +118,15 @@ inline void multiply_panel(const GemmBlock<typename V::T>& g, int64_t row, int64
                            int64_t lda) {
   using T = typename V::T;
   constexpr int64_t tile_cols = V::Isa::gemm_vectors * V::size;
-  const bool relu = g.finish && g.activation.kind == Activation::Kind::relu;
+  const bool apply = g.finish && is_in_registers<V>(g.activation);
+  const Activation::Kind f = apply ? g.activation.kind : Activation::Kind::identity;
   const T* bias = g.finish ? g.bias : nullptr;
   const T* residual = g.finish && g.residual != nullptr ? g.residual + row * g.ldc : nullptr;
   const auto multiply_tile = [&](Microkernel<V> kernel, int64_t col, int64_t cols, const T* b, int64_t ldb) {
     kernel({.k = g.k, .a = a, .lda = lda, .b = b, .ldb = ldb, .alpha = g.alpha, .beta = g.beta,
             .c = g.c + row * g.ldc + col, .ldc = g.ldc, .last_cols = (cols - 1) % V::size + 1,
             .bias = bias != nullptr ? bias + col : nullptr,
-            .residual = residual != nullptr ? residual + col : nullptr, .relu = relu});
+            .residual = residual != nullptr ? residual + col : nullptr, .f = f});
   };
 
   const Microkernel<V> largest = microkernel_for<V, RowsOfA>(rows, V::Isa::gemm_vectors);
@@ -159,7 +168,7 @@ void multiply(const GemmBlock<typename V::T>& g) {
     } else {
       multiply_panel<V, true>(g, row, rows, a, g.lda);
     }
-    if (g.finish && g.activation.kind != Activation::Kind::relu) {
+    if (g.finish && !is_in_registers<V>(g.activation)) {
       bias_activation<V>(g.c + row * g.ldc, rows, g.n, g.ldc, nullptr, nullptr, g.activation);
     }
   }
