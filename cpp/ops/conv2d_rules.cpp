@@ -27,10 +27,13 @@ std::string_view against_implicit(const Conv2dProblem& p, Conv2dPass pass) {
   return {};
 }
 
-// Packing for the GEMM costs more than it gains where a packed element is used few times; implicit doesn't.
-std::string_view against_pointwise(const Conv2dProblem& p) {
+// With few channels of y a panel of the GEMM is narrow, and implicit, which packs nothing, is ahead; backward also
+// with few channels of x.
+std::string_view against_pointwise(const Conv2dProblem& p, Conv2dPass pass) {
   if (active_isa() == Isa::baseline && gemm_provider() != GemmProvider::native) return {};
-  return std::min(p.group_in(), p.group_out()) <= 24 ? "few channels" : std::string_view{};
+  const std::int64_t channels =
+      pass == Conv2dPass::forward ? p.group_out() : std::min(p.group_in(), p.group_out());
+  return channels <= 24 ? "few channels" : std::string_view{};
 }
 
 // What F(m, r) costs for a pair of channels, in multiply-adds of the direct way. The transforms of tiles add
@@ -60,7 +63,7 @@ std::string_view against_winograd(std::string_view algorithm, const Conv2dProble
 }  // namespace
 
 std::string_view rule_against(std::string_view algorithm, const Conv2dProblem& p, Conv2dPass pass) {
-  if (algorithm == "pointwise") return against_pointwise(p);
+  if (algorithm == "pointwise") return against_pointwise(p, pass);
   if (algorithm == "implicit") return against_implicit(p, pass);
   if (algorithm.starts_with("winograd")) return against_winograd(algorithm, p, pass);
   return {};
