@@ -62,6 +62,21 @@ TEST_P(MaxPool, BytesAreTheSameAtAnyThreadCount) {
   testing::expect_same_bytes_at_any_thread_count(make_pool(GetParam()), {random_tensor({GetParam().x}, 1)});
 }
 
+// Inference saves no taps, and takes several vectors of channels at once.
+TEST(MaxPool2d, GivesTheSameBytesWhetherTapsAreSavedOrNot) {
+  const WindowSpec windows{.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1}};
+  for (const std::int64_t channels : {1, 16, 121}) {
+    Tensor x = with_ties<float>({2, channels, 9, 12});
+    static_cast<float*>(x.data())[channels * 20] = std::numeric_limits<float>::quiet_NaN();
+    const OpPtr op = std::make_shared<MaxPool2d>(windows);
+    OpRunner runner(op, {x});
+    Tensor y(runner.y_spec());
+    const std::vector<ConstView> inputs{x.view()};
+    op->forward({.x = inputs, .y = y.view(), .saved = nullptr, .scratch = {}});
+    testing::expect_same_bytes(y, runner.forward(), "y");
+  }
+}
+
 TEST(MaxPool2d, NaNWinsAndTakesTheGradient) {
   Tensor x({{1, 1, 2, 3}});
   auto* values = static_cast<float*>(x.data());

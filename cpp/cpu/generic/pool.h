@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "cpu/generic/columns.h"
 #include "cpu/generic/runs.h"
 #include "cpu/generic/vec.h"
 #include "cpu/generic/windows.h"
@@ -69,6 +70,23 @@ inline void store(V v, typename V::T* p, int64_t count) {
   count == V::size ? v.store(p) : v.store_partial(p, count);
 }
 
+// The largest values alone, several vectors of channels at a time. Ties and NaN as in max_pool2d.
+template <class V>
+inline void max_of_window(const Windows2d& g, const WindowInImage<V>& window, int64_t channels,
+                          const typename V::T* image, typename V::T* y) {
+  for_column_blocks<V>(channels, [&](auto columns, int64_t c) {
+    V largest[columns.vectors];
+    for (V& v : largest) v = V::broadcast(-static_cast<typename V::T>(__builtin_inf()));
+    window.for_taps(g, [&](int64_t, int64_t position) {
+      for (int i = 0; i < columns.vectors; ++i) {
+        const V v = columns.load(image + position * channels + c, i);
+        largest[i] = {(v.raw > largest[i].raw) | (v.raw != v.raw) ? v.raw : largest[i].raw};
+      }
+    });
+    for (int i = 0; i < columns.vectors; ++i) columns.store(largest[i], y + c, i);
+  });
+}
+
 // The largest value, and the first tap that holds it. NaN is larger than anything, the last one seen
 // largest of all, as in PyTorch.
 template <class V, class Index>
@@ -79,6 +97,10 @@ void max_pool2d(const Windows2d& g, int64_t channels, const typename V::T* x, in
   for (int64_t pixel = pixel_begin; pixel < pixel_end; ++pixel, at.advance(g)) {
     const WindowInImage<V> window(g, at.row, at.col, 0, g.h_in);
     const typename V::T* image = x + at.image * g.h_in * g.w_in * channels;
+    if (index == nullptr) {
+      max_of_window<V>(g, window, channels, image, y + pixel * channels);
+      continue;
+    }
     cover_channels<V>(channels, [&](int64_t c, int64_t count) {
       V largest{};
       typename Lanes::Raw which{};
@@ -97,7 +119,7 @@ void max_pool2d(const Windows2d& g, int64_t channels, const typename V::T* x, in
         }
       });
       store(largest, y + pixel * channels + c, count);
-      if (index != nullptr) Lanes::store(which, index + pixel * channels + c, count);
+      Lanes::store(which, index + pixel * channels + c, count);
     });
   }
 }
