@@ -145,7 +145,7 @@ template <class T>
 void expect_reference(const Case& c, double tolerance) {
   for_passes<T>(c, [&](Conv2dPass pass) {
     for (const Activation::Kind kind :
-         {Activation::Kind::identity, Activation::Kind::relu, Activation::Kind::tanh}) {
+         {Activation::Kind::identity, Activation::Kind::relu, Activation::Kind::relu6, Activation::Kind::tanh}) {
       const Activation activation{.kind = kind};
       expect_near(run(conv2d_implicit<T>(), c, pass, activation),
                   run(conv2d_reference<T>(), c, pass, activation), tolerance, std::string(name_of(pass)));

@@ -6,6 +6,13 @@
 
 namespace fastcnn::generic {
 
+// Whether a tile applies it to its sums while they are in registers.
+template <class V>
+inline bool is_in_registers(Activation f) {
+  using enum Activation::Kind;
+  return f.kind == identity || f.kind == relu || f.kind == relu6;
+}
+
 template <class V>
 void bias_activation(typename V::T* y, int64_t rows, int64_t cols, int64_t ld, const typename V::T* bias,
                      const typename V::T* residual, Activation f) {

@@ -123,6 +123,7 @@ void implicit_tile(const ImplicitRows<typename V::T>& r, const ImplicitTileAt<ty
   }
 
   const bool relu = r.finish && r.activation.kind == Activation::Kind::relu;
+  const bool relu6 = r.finish && r.activation.kind == Activation::Kind::relu6;
 #pragma GCC unroll 32
   for (int i = 0; i < Pixels; ++i) {
 #pragma GCC unroll 4
@@ -130,6 +131,7 @@ void implicit_tile(const ImplicitRows<typename V::T>& r, const ImplicitTileAt<ty
       V value = sum[i][j];
       if (at.residual != nullptr) value = value + load(at.residual + offset(i), j);
       if (relu) value = Relu<V>{}(value);
+      if (relu6) value = Relu6<V>{}(value);
       T* target = at.y + offset(i) + j * V::size;
       j + 1 < Vectors || last == V::size ? value.store(target) : value.store_partial(target, last);
     }
@@ -191,8 +193,7 @@ void correlate(const ImplicitRows<typename V::T>& r) {
   const ImplicitTile<V> longer = implicit_tile_for<V>(tiles.length + 1, vectors);
   const ImplicitTile<V> shorter = implicit_tile_for<V>(tiles.length, vectors);
   const ImplicitTile<V> pair = implicit_tile_for<V>(has_pairs ? 14 : 1, vectors);
-  const bool in_registers =
-      r.activation.kind == Activation::Kind::identity || r.activation.kind == Activation::Kind::relu;
+  const bool in_registers = is_in_registers<V>(r.activation);
   const auto inside = [&](int64_t row) {
     const int64_t start = row * r.stride_h - r.pad_h;
     return TapRange<V>(start + r.kh_begin * r.dilation_h, r.kh_end - r.kh_begin, r.dilation_h, 0, r.h_in);

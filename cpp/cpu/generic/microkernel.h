@@ -28,13 +28,6 @@ struct Tile {
   Activation::Kind f;  // identity, relu or relu6
 };
 
-// Whether a tile applies it to its sums while they are in registers.
-template <class V>
-inline bool is_in_registers(Activation f) {
-  using enum Activation::Kind;
-  return f.kind == identity || f.kind == relu || f.kind == relu6;
-}
-
 template <class V>
 using Microkernel = void (*)(const Tile<typename V::T>& t);
 
