@@ -183,7 +183,7 @@ struct WeightCut {
     part_tiles = all_tiles;
     if (by_parts) {
       const std::int64_t room = cache_bytes * 3 / 2 - outputs * row_bytes;
-      parts = std::min(all_tiles / least_part, ceil_div(2 * enough_tasks, p.groups));
+      parts = std::clamp<std::int64_t>(all_tiles / least_part, 1, ceil_div(2 * enough_tasks, p.groups));
       tiles = std::min(std::clamp<std::int64_t>(room / tile_bytes, 16, most_depth), ceil_div(all_tiles, parts));
       part_tiles = round_up(ceil_div(all_tiles, parts), tiles);
       parts = ceil_div(all_tiles, part_tiles);

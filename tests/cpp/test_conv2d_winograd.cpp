@@ -46,6 +46,7 @@ const Case cases[] = {
     {"a_vector_and_one", {2, 17, 10, 14}, 33, {2, 2}},
     {"groups", {2, 21, 9, 10}, 15, {2, 2}, 3},
     {"depthwise", {1, 19, 8, 7}, 19, {2, 2}, 19},
+    {"many_groups_of_few_tiles", {1, 192, 7, 7}, 192, {1, 1}, 192},
     {"many_tiles", {5, 8, 37, 43}, 40, {2, 2}},
     {"many_tiles_groups", {5, 16, 37, 43}, 24, {2, 2}, 2},
     {"many_channels", {2, 260, 7, 9}, 130, {2, 2}},
