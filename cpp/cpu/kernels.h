@@ -290,7 +290,7 @@ struct Kernels : ElementwiseKernels<T>,
                  PoolingKernels<T> {
   GemmKernels<T> gemm;
   ImplicitKernels<T> implicit;
-  WinogradKernels<T> winograd_4x3, winograd_2x3, winograd_2x5;  // winograd_<m>x<r>
+  WinogradKernels<T> winograd_4x3, winograd_2x3, winograd_4x5, winograd_2x5;  // winograd_<m>x<r>
   // Nothing but multiply-adds in registers, to be timed; returns how many floating-point operations it did.
   int64_t (*fma_peak)(int64_t iterations);
 };

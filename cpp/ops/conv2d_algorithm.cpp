@@ -25,6 +25,7 @@ std::span<const Conv2dAlgorithm<T>* const> conv2d_algorithms() {
       &conv2d_pointwise<T>(),
       &conv2d_winograd_4x3<T>(),
       &conv2d_winograd_2x3<T>(),
+      &conv2d_winograd_4x5<T>(),
       &conv2d_winograd_2x5<T>(),
       &conv2d_implicit<T>(),
       &conv2d_im2col<T>(),

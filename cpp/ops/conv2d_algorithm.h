@@ -104,6 +104,8 @@ const Conv2dAlgorithm<T>& conv2d_winograd_4x3();
 template <class T>
 const Conv2dAlgorithm<T>& conv2d_winograd_2x3();
 template <class T>
+const Conv2dAlgorithm<T>& conv2d_winograd_4x5();
+template <class T>
 const Conv2dAlgorithm<T>& conv2d_winograd_2x5();
 template <class T>
 const Conv2dAlgorithm<T>& conv2d_implicit();

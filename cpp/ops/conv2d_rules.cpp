@@ -53,10 +53,10 @@ double winograd_cost(const Conv2dProblem& p, std::int64_t m, Conv2dPass pass) {
 std::string_view against_winograd(std::string_view algorithm, const Conv2dProblem& p, Conv2dPass pass) {
   const std::int64_t least_in = pass == Conv2dPass::forward ? 16 : 8;
   if (p.group_in() < least_in || p.group_out() < 8) return "few channels";
-  const bool is_4x3 = algorithm == "winograd_4x3";
-  const double cost = winograd_cost(p, is_4x3 ? 4 : 2, pass);
+  const bool has_large_tiles = algorithm.starts_with("winograd_4");
+  const double cost = winograd_cost(p, has_large_tiles ? 4 : 2, pass);
   if (cost > static_cast<double>(p.pixels() * p.taps())) return "few or partial tiles";
-  if (is_4x3 && cost > winograd_cost(p, 2, pass)) return "winograd_2x3 has less to do";
+  if (has_large_tiles && cost > winograd_cost(p, 2, pass)) return "smaller tiles have less to do";
   return {};
 }
 

@@ -313,6 +313,11 @@ const Conv2dAlgorithm<T>& conv2d_winograd_2x3() {
   return algorithm;
 }
 template <class T>
+const Conv2dAlgorithm<T>& conv2d_winograd_4x5() {
+  static const Winograd<T> algorithm("winograd_4x5", {4, 5}, &Kernels<T>::winograd_4x5);
+  return algorithm;
+}
+template <class T>
 const Conv2dAlgorithm<T>& conv2d_winograd_2x5() {
   static const Winograd<T> algorithm("winograd_2x5", {2, 5}, &Kernels<T>::winograd_2x5);
   return algorithm;
@@ -322,6 +327,8 @@ template const Conv2dAlgorithm<float>& conv2d_winograd_4x3();
 template const Conv2dAlgorithm<double>& conv2d_winograd_4x3();
 template const Conv2dAlgorithm<float>& conv2d_winograd_2x3();
 template const Conv2dAlgorithm<double>& conv2d_winograd_2x3();
+template const Conv2dAlgorithm<float>& conv2d_winograd_4x5();
+template const Conv2dAlgorithm<double>& conv2d_winograd_4x5();
 template const Conv2dAlgorithm<float>& conv2d_winograd_2x5();
 template const Conv2dAlgorithm<double>& conv2d_winograd_2x5();
 

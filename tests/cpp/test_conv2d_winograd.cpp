@@ -21,9 +21,12 @@ using testing::expect_near;
 using testing::OpRunner;
 using testing::random_tensor;
 
-const char* const names[] = {"winograd_4x3", "winograd_2x3", "winograd_2x5"};
+const char* const names[] = {"winograd_4x3", "winograd_2x3", "winograd_4x5", "winograd_2x5"};
 
-std::int64_t kernel_of(const std::string& name) { return name == "winograd_2x5" ? 5 : 3; }
+std::int64_t kernel_of(const std::string& name) { return name.ends_with("x5") ? 5 : 3; }
+
+// Of rounding errors, by the points of the transforms: cpu/generic/winograd_points.h.
+double growth_of(const std::string& name) { return name == "winograd_4x5" ? 4 : 1; }
 
 struct Case {
   const char* name;
@@ -77,6 +80,7 @@ INSTANTIATE_TEST_SUITE_P(Conv2dWinograd, EachCase, ::testing::ValuesIn(cases),
 
 void expect_equals(const Case& c, const std::string& name, const std::string& expected, DType dtype, double tolerance) {
   const std::vector<Tensor> x = inputs(c, kernel_of(name), dtype);
+  tolerance *= growth_of(name);
   const Activation tanh{.kind = Activation::Kind::tanh, .a = 1.7, .b = 0.1};
   OpRunner reference(make_conv(c.pad, c.groups, expected, tanh), x);
   OpRunner winograd(make_conv(c.pad, c.groups, name, tanh), x);
@@ -172,8 +176,8 @@ class EachLayer : public ::testing::TestWithParam<Layer> {};
 INSTANTIATE_TEST_SUITE_P(Conv2dWinograd, EachLayer, ::testing::ValuesIn(layers),
                          [](const auto& info) { return std::string(info.param.name); });
 
-// Activations behind a ReLU, weights by He et al. (2015). The bounds are a few times what was measured, and a
-// tenth of the 5e-5 that is promised.
+// Activations behind a ReLU, weights by He et al. (2015). The bounds are a few times what was measured, and less
+// than the 5e-5 that is promised.
 TEST_P(EachLayer, ErrorsAreSmall) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "rounding is the same under a sanitizer, at twenty times the time";
@@ -190,11 +194,12 @@ TEST_P(EachLayer, ErrorsAreSmall) {
   const std::vector<Tensor> dx = exact.backward(as_float64(dy));
   for (const std::string name : names) {
     if (kernel_of(name) != layer.kernel) continue;
+    const double bound = 5e-6 * growth_of(name);
     OpRunner winograd(make_conv(pad, layer.groups, name), x);
-    EXPECT_LT(relative_error(winograd.forward(), y), 5e-6) << name << " y";
+    EXPECT_LT(relative_error(winograd.forward(), y), bound) << name << " y";
     const std::vector<Tensor> gradients = winograd.backward(dy);
-    EXPECT_LT(relative_error(gradients[0], dx[0]), 5e-6) << name << " dx";
-    EXPECT_LT(relative_error(gradients[1], dx[1]), 5e-6) << name << " dw";
+    EXPECT_LT(relative_error(gradients[0], dx[0]), bound) << name << " dx";
+    EXPECT_LT(relative_error(gradients[1], dx[1]), bound) << name << " dw";
   }
 }
 
@@ -248,7 +253,7 @@ TEST(Conv2dWinograd, AppliesBiasResidualAndActivation) {
         const std::vector<float> y = forward(name, p, epilogue);
         const std::vector<float> expected = forward("reference", p, epilogue);
         for (std::size_t i = 0; i < y.size(); ++i) {
-          ASSERT_NEAR(y[i], expected[i], 1e-4) << name << ", activation " << static_cast<int>(kind);
+          ASSERT_NEAR(y[i], expected[i], 1e-4 * growth_of(name)) << name << ", activation " << static_cast<int>(kind);
         }
       }
     }
@@ -271,6 +276,7 @@ TEST(Conv2dWinograd, SaysWhatItDoesNotDo) {
   const Conv2dProblem five = problem({1, 4, 9, 9}, 4, 5, 1);
   EXPECT_EQ(refusal("winograd_4x3", three), "");
   EXPECT_EQ(refusal("winograd_2x3", three), "");
+  EXPECT_EQ(refusal("winograd_4x5", five), "");
   EXPECT_EQ(refusal("winograd_2x5", five), "");
   EXPECT_EQ(refusal("winograd_4x3", five), "kernel is not 3x3");
   EXPECT_EQ(refusal("winograd_2x5", three), "kernel is not 5x5");

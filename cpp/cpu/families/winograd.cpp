@@ -24,6 +24,7 @@ template <class T>
 void add_winograd(Kernels<T>& table) {
   table.winograd_4x3 = winograd_kernels<Vec<T>, 4, 3>();
   table.winograd_2x3 = winograd_kernels<Vec<T>, 2, 3>();
+  table.winograd_4x5 = winograd_kernels<Vec<T>, 4, 5>();
   table.winograd_2x5 = winograd_kernels<Vec<T>, 2, 5>();
 }
 

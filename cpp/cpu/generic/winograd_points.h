@@ -3,11 +3,12 @@
 // y = A^T [(G g) * (B^T d)], the product taken element by element. Both factors are values of polynomials
 // at Alpha - 1 points and at infinity.
 //
-// The points are 0, +-1 for Alpha = 4 and 0, +-1/sqrt(2), +-sqrt(2) for Alpha = 6. Which points are taken
+// The points are 0, +-1 for Alpha = 4, 0, +-1/sqrt(2), +-sqrt(2) for 6 and 0, +-1/2, +-1, +-2 for 8. Which are taken
 // decides how much rounding errors grow (Barabasz et al., "Error analysis and improving the accuracy of
 // Winograd convolution for deep neural networks", 2018); those of the form +-c, +-1/c are good ones (Alam et
 // al., "Winograd convolution for deep neural networks: efficient point selection", 2022). Errors are a
-// quarter of those with the customary 0, +-1, +-2, for as many operations: squares of the points are exact.
+// quarter of those with the customary 0, +-1, +-2, for as many operations: squares of the points are exact. With 8
+// they grow four times as much as with 6; closer points would make that ten times.
 #pragma once
 
 #include "cpu/generic/vec.h"
@@ -37,6 +38,15 @@ struct WinogradPoints<V, 6> {
   static constexpr T inverse_n[pairs] = {T{-2} / 3, T{1} / 6};
 };
 
+template <class V>
+struct WinogradPoints<V, 8> {
+  using T = typename V::T;
+  static constexpr int pairs = 3;
+  static constexpr T q[pairs] = {T{1} / 2, 1, 2};
+  static constexpr T square[pairs] = {T{1} / 4, 1, 4};
+  static constexpr T inverse_n[pairs] = {T{32} / 45, T{-2} / 9, T{1} / 90};
+};
+
 // B^T: the inputs as coefficients of the polynomials that vanish at all points but one.
 template <class V, int Alpha>
 struct WinogradInput {
@@ -56,11 +66,29 @@ struct WinogradInput {
     pair(d, P::square[1], P::q[0], v[1], v[2]);
     pair(d, P::square[0], P::q[1], v[3], v[4]);
   }
+  void operator()(const V (&d)[8], V (&v)[8]) const {
+    using P = WinogradPoints<V, 8>;  // the product of the squares is 1, and so is the coefficient of d[0]
+    const V sum = V::broadcast(P::square[0] + P::square[1] + P::square[2]);
+    const V products = V::broadcast(P::square[0] * P::square[1] + (P::square[0] + P::square[1]) * P::square[2]);
+    v[0] = (d[0] - d[6]) + sum * d[4] - products * d[2];
+    v[7] = (d[7] - d[1]) + products * d[3] - sum * d[5];
+    pair(d, P::square[1], P::square[2], P::q[0], v[1], v[2]);
+    pair(d, P::square[0], P::square[2], P::q[1], v[3], v[4]);
+    pair(d, P::square[0], P::square[1], P::q[2], v[5], v[6]);
+  }
 
  private:
   static void pair(const V (&d)[6], typename V::T other_square, typename V::T q, V& plus, V& minus) {
     const V even = d[4] - V::broadcast(other_square) * d[2];
     const V odd = d[3] - V::broadcast(other_square) * d[1];
+    plus = even + V::broadcast(q) * odd;
+    minus = even - V::broadcast(q) * odd;
+  }
+  static void pair(const V (&d)[8], typename V::T square, typename V::T other, typename V::T q, V& plus, V& minus) {
+    const V sum = V::broadcast(square + other);
+    const V product = V::broadcast(square * other);
+    const V even = d[6] - sum * d[4] + product * d[2];
+    const V odd = d[5] - sum * d[3] + product * d[1];
     plus = even + V::broadcast(q) * odd;
     minus = even - V::broadcast(q) * odd;
   }
@@ -75,7 +103,7 @@ struct WinogradEvaluate {
     using P = WinogradPoints<V, Alpha>;
     u[0] = g[0];
     u[Alpha - 1] = g[Count - 1];
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int j = 0; j < P::pairs; ++j) {
       const V square = V::broadcast(P::square[j]);
       V even = g[(Count - 1) / 2 * 2];
@@ -103,7 +131,7 @@ struct WinogradCollect {
   void operator()(const V (&m)[Alpha], V (&y)[Count]) const {
     using P = WinogradPoints<V, Alpha>;
     V power[2 * P::pairs];  // of each pair, the even and the odd part times the next power of q
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int j = 0; j < P::pairs; ++j) {
       V q = V::broadcast(P::q[j]);
       power[2 * j] = m[2 * j + 1] + m[2 * j + 2];
@@ -119,7 +147,7 @@ struct WinogradCollect {
     for (int i = 0; i < Count; ++i) {
       V sum = i == Count - 1 ? m[Alpha - 1] : m[0];
       const bool has_end = i == 0 || i == Count - 1;
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int j = 0; j < P::pairs; ++j) {
         V& part = power[2 * j + i % 2];
         if (i >= 2) part = V::broadcast(P::square[j]) * part;
@@ -153,9 +181,9 @@ template <class V, int First, int Count, class F, class Load, class Store>
 }
 
 // f along both axes of a square tile: store(row, column, value) for each value, row by row, of what load(row,
-// column) gives; it is asked column by column, once where there are less than six rows of values. Six rows are made in groups
-// that share most of their operations and whose values stay in registers: loading again costs less than
-// storing what lies between the axes.
+// column) gives; it is asked column by column, once where there are less than six rows of values. Six rows and
+// more are made in groups that share most of their operations and whose values stay in registers: loading again
+// costs less than storing what lies between the axes.
 template <class V, class F, class Load, class Store>
 [[gnu::always_inline]] inline void winograd_transform(F f, Load load, Store store) {
   if constexpr (F::out == 6) {
@@ -163,6 +191,12 @@ template <class V, class F, class Load, class Store>
     winograd_transform_rows<V, 1, 2>(f, load, store);
     winograd_transform_rows<V, 3, 2>(f, load, store);
     winograd_transform_rows<V, 5, 1>(f, load, store);
+  } else if constexpr (F::out == 8) {
+    winograd_transform_rows<V, 0, 1>(f, load, store);
+    winograd_transform_rows<V, 1, 2>(f, load, store);
+    winograd_transform_rows<V, 3, 2>(f, load, store);
+    winograd_transform_rows<V, 5, 2>(f, load, store);
+    winograd_transform_rows<V, 7, 1>(f, load, store);
   } else {
     winograd_transform_rows<V, 0, F::out>(f, load, store);
   }
