@@ -1,9 +1,7 @@
 // Waiting for another thread that is about to be done.
 #pragma once
 
-#include <atomic>
 #include <chrono>
-#include <cstdint>
 
 #if defined(__SSE2__)
 #include <xmmintrin.h>
@@ -20,20 +18,18 @@ inline void relax() {
 #endif
 }
 
-// Returns once `word` is no longer `old`, which whoever changes it must notify: looks for `spin`, then
-// sleeps.
-inline void await_change(const std::atomic<std::uint32_t>& word, std::uint32_t old,
-                         std::chrono::microseconds spin) {
-  if (spin.count() > 0) {
-    const auto deadline = std::chrono::steady_clock::now() + spin;
-    do {
-      for (int i = 0; i < 32; ++i) {
-        if (word.load(std::memory_order_acquire) != old) return;
-        relax();
-      }
-    } while (std::chrono::steady_clock::now() < deadline);
-  }
-  word.wait(old, std::memory_order_acquire);
+// Looks for at most `spin` whether there() holds, and says so.
+template <class F>
+bool spin_until(std::chrono::microseconds spin, F there) {
+  if (spin.count() == 0) return there();
+  const auto deadline = std::chrono::steady_clock::now() + spin;
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (there()) return true;
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() < deadline);
+  return false;
 }
 
 }  // namespace fastcnn

@@ -11,9 +11,10 @@
 
 namespace fastcnn {
 
-// Non-owning reference to a callable body(task, worker).
+// Non-owning reference to a callable body(task, worker), or to nothing.
 class TaskRef {
  public:
+  TaskRef() = default;
   template <class F>
     requires(!std::is_same_v<std::remove_cvref_t<F>, TaskRef>)
   TaskRef(F&& f)  // NOLINT: implicit on purpose
@@ -24,8 +25,8 @@ class TaskRef {
   void operator()(std::int64_t task, int worker) const { call_(object_, task, worker); }
 
  private:
-  void* object_;
-  void (*call_)(void*, std::int64_t, int);
+  void* object_ = nullptr;
+  void (*call_)(void*, std::int64_t, int) = nullptr;
 };
 
 struct ThreadCount {
@@ -47,7 +48,7 @@ void set_num_threads(int threads);  // from the next parallel_for on; throws Val
 // tasks run at once with the same worker: index per-thread scratch by it. Stays on the caller's
 // thread when tasks * ops_per_task (floating-point operations, or bytes moved) is too little to pay
 // for waking others, when called from inside a task, or when another thread holds the pool.
-// Denormals are flushed inside tasks. When tasks throw, no new ones start, and the exception of the
+// Denormals are flushed inside tasks. When a task throws, no higher ones start, and the exception of the
 // lowest task is rethrown here after all started ones have ended.
 void parallel_for(std::int64_t tasks, std::int64_t ops_per_task, TaskRef body);
 
