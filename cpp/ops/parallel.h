@@ -11,12 +11,14 @@
 
 namespace fastcnn {
 
-// Calls body(begin, end) or body(begin, end, worker) over pieces of [0, n) that hold about 64 Ki operations each, so that a piece
-// stays in the nearest caches and its cut depends on n alone.
+// Calls body(begin, end) or body(begin, end, worker) over even pieces of [0, n) that hold at most about 16 Ki operations
+// each, so that a piece stays in the nearest caches and its cut depends on n alone.
 template <class F>
 void parallel_ranges(std::int64_t n, std::int64_t ops_per_item, F&& body) {
-  constexpr std::int64_t ops_per_task = 1 << 16;
-  const std::int64_t grain = std::max<std::int64_t>(1, ops_per_task / std::max<std::int64_t>(1, ops_per_item));
+  constexpr std::int64_t ops_per_task = 1 << 14;
+  const std::int64_t most = std::max<std::int64_t>(1, ops_per_task / std::max<std::int64_t>(1, ops_per_item));
+  const std::int64_t pieces = (n + most - 1) / most;
+  const std::int64_t grain = pieces > 0 ? (n + pieces - 1) / pieces : 1;
   const std::int64_t tasks = (n + grain - 1) / grain;
   parallel_for(tasks, std::min(n, grain) * ops_per_item, [&](std::int64_t task, [[maybe_unused]] int worker) {
     const std::int64_t begin = task * grain;

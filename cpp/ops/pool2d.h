@@ -27,7 +27,7 @@ Spec infer_pool(const WindowSpec& spec, Specs x);
 // Calls body(pixel_begin, pixel_end) over the output pixels of the batch.
 template <class F>
 void for_pixel_ranges(const Windows2d& g, const Shape& y, F&& body) {
-  parallel_ranges(y[0] * y[2] * y[3], y[1] * g.k_h * g.k_w, std::forward<F>(body));
+  parallel_ranges(y[0] * y[2] * y[3], 4 * y[1] * g.k_h * g.k_w, std::forward<F>(body));
 }
 
 // Calls body(image, row_begin, row_end) over bands of rows of x: a band's gradient is one task's alone.
