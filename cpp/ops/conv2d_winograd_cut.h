@@ -109,10 +109,13 @@ struct Cut {
     const std::int64_t most = cache_bytes / v_bytes;
     std::int64_t wanted = std::min(most, ceil_div(c.tiles * c.groups, enough_tasks));
     const bool filters_fit = filters.group_stride * static_cast<std::int64_t>(sizeof(T)) <= cache_bytes;
-    // Whole panels are worth more than the last few tasks.
-    if (filters_fit && c.tiles * c.groups >= enough_tasks / 2 * gemm.rows)
-      wanted = std::min(most, std::max(wanted, gemm.rows));
-    by_tasks = wanted >= 2 * gemm.rows || (filters_fit && wanted >= gemm.rows);
+    // Where each task has the filters in its cache, few tasks with a panel each, an even number of them, are better than
+    // steps, after each of which tiles pass between threads.
+    if (filters_fit) {
+      const std::int64_t panel = ceil_div(c.tiles, round_up(ceil_div(c.tiles, gemm.rows), 2));
+      wanted = std::clamp(panel, wanted, most);
+    }
+    by_tasks = filters_fit || wanted >= 2 * gemm.rows;
     std::int64_t limit = wanted;
     cols = 2 * gemm.cols;
     if (!by_tasks) {
