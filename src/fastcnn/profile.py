@@ -98,7 +98,7 @@ class Profile:
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts, lists and numbers."""
         result = {**asdict(self), "images_per_second": self.images_per_second}
-        result["steps"] = [step.to_dict() for step in self.steps]
+        result["layers"] = [step.to_dict() for step in self.steps]
         return result
 
     def __str__(self) -> str:

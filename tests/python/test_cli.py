@@ -178,13 +178,13 @@ def test_time_reports_each_step(
     assert result["images_per_second"] == pytest.approx(8 / result["median_ms"] * 1e3)
     phases = {"forward", "backward"} if train else {"forward"}
     for phase in phases:
-        names = {step["name"].split()[0] for step in result["steps"] if step["phase"] == phase}
+        names = {step["name"].split()[0] for step in result["layers"] if step["phase"] == phase}
         assert {"conv1", "pool1", "conv2", "pool2", "fc1", "fc2"} <= names  # "fc1 + relu" is one step
-    assert {step["phase"] for step in result["steps"]} == phases
-    for step in result["steps"]:
+    assert {step["phase"] for step in result["layers"]} == phases
+    for step in result["layers"]:
         assert step["ms"] > 0 and step["bytes"] > 0 and step["floor_ms"] > 0
         assert step["of_floor"] == pytest.approx(step["floor_ms"] / step["ms"])
-    conv1 = next(step for step in result["steps"] if step["name"] == "conv1")
+    conv1 = next(step for step in result["layers"] if step["name"] == "conv1")
     assert conv1["operations"] == 2 * 8 * 20 * 24 * 24 * 25
     assert conv1["bytes"] == 4 * (8 * 28 * 28 + 20 * 25 + 20 + 8 * 20 * 24 * 24)
     assert result["memory"]["total"] > result["memory"]["arena"] > 0
