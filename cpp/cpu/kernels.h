@@ -8,6 +8,7 @@
 
 #include "cpu/activation.h"
 #include "cpu/implicit.h"
+#include "cpu/pooling.h"
 #include "cpu/windows.h"
 
 namespace fastcnn {
@@ -202,21 +203,19 @@ struct DepthwiseKernels {
 
 template <class T>
 struct PoolingKernels {
-  // Of channels-last images. Forward: output pixels [pixel_begin, pixel_end) of the batch; every
-  // window holds a tap inside of the image. index: for each y the number of its tap, kh * k_w + kw; null
-  // when not wanted. Gradients: rows [row_begin, row_end) of dx of one image, written in full.
-  void (*max_pool2d_u8)(const Windows2d& g, int64_t channels, const T* x, int64_t pixel_begin,
-                        int64_t pixel_end, T* y, uint8_t* index);
-  void (*max_pool2d_i32)(const Windows2d& g, int64_t channels, const T* x, int64_t pixel_begin,
-                         int64_t pixel_end, T* y, int32_t* index);
-  void (*max_pool2d_gradient_u8)(const Windows2d& g, int64_t channels, const T* dy, const uint8_t* index,
+  // Of channels-last images. Forward: output pixels [pixel_begin, pixel_end) of the batch. index: for each y the
+  // number of its tap, row * kernel width + column in the part of the window that is in the image; null when not
+  // wanted. Gradients: rows [row_begin, row_end) of dx of one image, written in full, from the rows of dy and of
+  // index from dy_row on; pool_index_slack elements past the end of index may be read.
+  void (*max_pool2d_u8)(const Pooling& p, const T* x, int64_t pixel_begin, int64_t pixel_end, T* y, uint8_t* index);
+  void (*max_pool2d_i32)(const Pooling& p, const T* x, int64_t pixel_begin, int64_t pixel_end, T* y, int32_t* index);
+  void (*max_pool2d_gradient_u8)(const Pooling& p, int64_t dy_row, const T* dy, const uint8_t* index,
                                  int64_t row_begin, int64_t row_end, T* dx);
-  void (*max_pool2d_gradient_i32)(const Windows2d& g, int64_t channels, const T* dy, const int32_t* index,
+  void (*max_pool2d_gradient_i32)(const Pooling& p, int64_t dy_row, const T* dy, const int32_t* index,
                                   int64_t row_begin, int64_t row_end, T* dx);
-  void (*avg_pool2d)(const Windows2d& g, int64_t channels, bool count_include_pad, const T* x,
-                     int64_t pixel_begin, int64_t pixel_end, T* y);
-  void (*avg_pool2d_gradient)(const Windows2d& g, int64_t channels, bool count_include_pad, const T* dy,
-                              int64_t row_begin, int64_t row_end, T* dx);
+  void (*avg_pool2d)(const Pooling& p, const T* x, int64_t pixel_begin, int64_t pixel_end, T* y);
+  void (*avg_pool2d_gradient)(const Pooling& p, int64_t dy_row, const T* dy, int64_t row_begin, int64_t row_end,
+                              T* dx);
 };
 
 // The images of a batch cut into tiles, row by row, image by image: square windows, m apart, of which the

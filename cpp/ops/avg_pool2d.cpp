@@ -6,13 +6,24 @@ namespace fastcnn {
 
 OpPtr AvgPool2d::make(Attributes& attributes) {
   const WindowSpec windows = read_pool(attributes);
-  return std::make_shared<AvgPool2d>(windows, attributes.flag("count_include_pad", true));
+  const bool count_include_pad = attributes.flag("count_include_pad", true);
+  return std::make_shared<AvgPool2d>(windows, count_include_pad, read_pool_activation(attributes));
 }
 
 std::string AvgPool2d::describe(Specs) const {
-  return describe_pool("AvgPool2d", windows_) + (count_include_pad_ ? "" : ", count_include_pad=false");
+  return describe_pool("AvgPool2d", windows_) + (count_include_pad_ ? "" : ", count_include_pad=false") +
+         describe_pool_activation(f_);
 }
 
 Spec AvgPool2d::infer(Specs x) const { return infer_pool(windows_, x); }
+
+ScratchSize AvgPool2d::scratch(Specs x, Phase phase) const {
+  if (phase != Phase::backward) return {};
+  return pool_scratch(slide_pool(windows_, x[0].shape, count_include_pad_), f_, x[0].dtype);
+}
+
+std::shared_ptr<const Op> AvgPool2d::fused_with(const Activation& f) const {
+  return can_take_in(f_, f) ? std::make_shared<AvgPool2d>(windows_, count_include_pad_, f) : nullptr;
+}
 
 }  // namespace fastcnn

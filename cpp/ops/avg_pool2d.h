@@ -1,6 +1,6 @@
-// The mean of each window, per channel: x (n, c, h, w) -> y (n, c, h_out, w_out). The divisor is
-// PyTorch's: the window's size with its padding (count_include_pad, but never what ceil_mode adds beyond
-// the padding), or only the pixels that lie in the image, as cuda-convnet divides.
+// The mean of each window, per channel, and an activation f behind it: x (n, c, h, w) -> y (n, c, h_out, w_out).
+// The divisor is PyTorch's: the window's size with its padding (count_include_pad, but never what ceil_mode adds
+// beyond the padding), or only the pixels that lie in the image, as cuda-convnet divides.
 #pragma once
 
 #include "ops/attributes.h"
@@ -11,15 +11,18 @@ namespace fastcnn {
 
 class AvgPool2d final : public Op {
  public:
-  AvgPool2d(const WindowSpec& windows, bool count_include_pad)
-      : windows_(windows), count_include_pad_(count_include_pad) {}
-  // kernel, stride (kernel), pad (0): a number or a pair; ceil_mode (false), count_include_pad (true).
+  AvgPool2d(const WindowSpec& windows, bool count_include_pad, const Activation& f = {})
+      : windows_(windows), count_include_pad_(count_include_pad), f_(f) {}
+  // kernel, stride (kernel), pad (0): a number or a pair; ceil_mode (false), count_include_pad (true);
+  // activation ("identity") with a and b.
   static OpPtr make(Attributes& attributes);
 
   std::string_view kind() const override { return "avg_pool2d"; }
   std::string describe(Specs x) const override;
   Spec infer(Specs x) const override;
-  Needs backward_needs(Specs) const override { return {}; }
+  Needs backward_needs(Specs) const override { return {.y = !f_.gradient_is_constant()}; }
+  ScratchSize scratch(Specs x, Phase phase) const override;
+  std::shared_ptr<const Op> fused_with(const Activation& f) const override;
   bool is_cheap() const override { return true; }
   void forward(const ForwardArgs& args) const override;
   void backward(const BackwardArgs& args) const override;
@@ -27,6 +30,7 @@ class AvgPool2d final : public Op {
  private:
   WindowSpec windows_;
   bool count_include_pad_;
+  Activation f_;
 };
 
 }  // namespace fastcnn

@@ -1,4 +1,3 @@
-#include "cpu/kernels.h"
 #include "ops/max_pool2d.h"
 #include "ops/pool2d.h"
 
@@ -6,47 +5,43 @@ namespace fastcnn {
 namespace {
 
 template <class T, class Index, class Kernel>
-void forward_with(Kernel kernel, const Windows2d& g, const ForwardArgs& args) {
-  const Shape& y = args.y.spec.shape;
-  for_pixel_ranges(g, y, [&](std::int64_t pixel, std::int64_t pixel_end) {
-    kernel(g, y[1], args.x[0].as<T>(), pixel, pixel_end, args.y.as<T>(), static_cast<Index*>(args.saved));
+void forward_with(Kernel kernel, const Pooling& p, const Activation& f, const ForwardArgs& args) {
+  pool_forward<T>(p, f, args, [&](std::int64_t pixel, std::int64_t pixel_end) {
+    kernel(p, args.x[0].as<T>(), pixel, pixel_end, args.y.as<T>(), static_cast<Index*>(args.saved));
   });
 }
 
 template <class T, class Index, class Kernel>
-void backward_with(Kernel kernel, const Windows2d& g, const BackwardArgs& args) {
-  const Shape& x = args.dx[0].spec.shape;
-  const std::int64_t channels = x[1];
-  const std::int64_t y_image = g.h_out * g.w_out * channels;
-  const std::int64_t x_image = g.h_in * g.w_in * channels;
-  for_bands(g, x, [&](std::int64_t image, std::int64_t row, std::int64_t row_end) {
-    kernel(g, channels, args.dy.as<T>() + image * y_image,
-           static_cast<const Index*>(args.saved) + image * y_image, row, row_end,
-           args.dx[0].as<T>() + image * x_image);
+void backward_with(Kernel kernel, const Pooling& p, const Activation& f, const BackwardArgs& args) {
+  pool_backward<T>(p, f, args, [&](const PoolBand& band, const T* dz) {
+    const std::int64_t y_row = band.image * p.h.out + band.dy_row;
+    const Index* index = static_cast<const Index*>(args.saved) + y_row * p.w.out * p.channels;
+    T* dx = args.dx[0].as<T>() + band.image * p.h.in * p.w.in * p.channels;
+    kernel(p, band.dy_row, dz, index, band.begin, band.end, dx);
   });
 }
 
 }  // namespace
 
 void MaxPool2d::forward(const ForwardArgs& args) const {
-  const Windows2d g = slide(windows_, args.x[0].spec.shape);
+  const Pooling p = slide_pool(windows_, args.x[0].spec.shape);
   dispatch_floating(args.y.spec.dtype, [&]<class T>() {
     if (index_fits_a_byte()) {
-      forward_with<T, std::uint8_t>(kernels<T>().max_pool2d_u8, g, args);
+      forward_with<T, std::uint8_t>(kernels<T>().max_pool2d_u8, p, f_, args);
     } else {
-      forward_with<T, std::int32_t>(kernels<T>().max_pool2d_i32, g, args);
+      forward_with<T, std::int32_t>(kernels<T>().max_pool2d_i32, p, f_, args);
     }
   });
 }
 
 void MaxPool2d::backward(const BackwardArgs& args) const {
   if (!args.dx[0]) return;
-  const Windows2d g = slide(windows_, args.dx[0].spec.shape);
+  const Pooling p = slide_pool(windows_, args.dx[0].spec.shape);
   dispatch_floating(args.dy.spec.dtype, [&]<class T>() {
     if (index_fits_a_byte()) {
-      backward_with<T, std::uint8_t>(kernels<T>().max_pool2d_gradient_u8, g, args);
+      backward_with<T, std::uint8_t>(kernels<T>().max_pool2d_gradient_u8, p, f_, args);
     } else {
-      backward_with<T, std::int32_t>(kernels<T>().max_pool2d_gradient_i32, g, args);
+      backward_with<T, std::int32_t>(kernels<T>().max_pool2d_gradient_i32, p, f_, args);
     }
   });
 }

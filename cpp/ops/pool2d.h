@@ -1,12 +1,14 @@
-// What max and average pooling have in common: attributes, checks, and cutting the work.
+// What the pooling ops have in common: attributes, checks, and cutting the work, with an activation behind it.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 
+#include "cpu/activation.h"
+#include "cpu/kernels.h"
+#include "cpu/pooling.h"
 #include "ops/attributes.h"
 #include "ops/op.h"
 #include "ops/parallel.h"
@@ -18,31 +20,72 @@ namespace fastcnn {
 // padding of more than half of it: such windows could lie in the padding entirely.
 WindowSpec read_pool(Attributes& attributes);
 
+// The attribute "activation" (identity) with a and b. Throws ValueError where its gradient can't be had from y.
+Activation read_pool_activation(Attributes& attributes);
+
+// Whether a pool that ends in f can end in g instead, f being applied first.
+bool can_take_in(const Activation& f, const Activation& g);
+
 // "MaxPool2d 3x3, stride=2, pad=1, ceil_mode".
 std::string describe_pool(std::string_view name, const WindowSpec& spec);
+// ", relu"; nothing for identity.
+std::string describe_pool_activation(const Activation& f);
 
 // Output of pooling x (n, c, h, w).
 Spec infer_pool(const WindowSpec& spec, Specs x);
 
-// Calls body(pixel_begin, pixel_end) over the output pixels of the batch.
-template <class F>
-void for_pixel_ranges(const Windows2d& g, const Shape& y, F&& body) {
-  parallel_ranges(y[0] * y[2] * y[3], 4 * y[1] * g.k_h * g.k_w, std::forward<F>(body));
-}
+// count_include_pad: of averages.
+Pooling slide_pool(const WindowSpec& spec, const Shape& x, bool count_include_pad = true);
 
-// Calls body(image, row_begin, row_end) over bands of rows of x: a band's gradient is one task's alone.
-template <class F>
-void for_bands(const Windows2d& g, const Shape& x, F&& body) {
-  const std::int64_t windows_per_pixel = (1 + (g.k_h - 1) / g.stride_h) * (1 + (g.k_w - 1) / g.stride_w);
-  parallel_ranges(x[0] * x[2], 4 * x[1] * x[3] * windows_per_pixel, [&](std::int64_t row, std::int64_t end) {
-    while (row < end) {
-      const std::int64_t image = row / x[2];
-      const std::int64_t begin = row % x[2];
-      const std::int64_t rows = std::min(end - row, x[2] - begin);
-      body(image, begin, begin + rows);
-      row += rows;
-    }
+// Of backward with f: room for dy f'(y) of the windows of a band.
+ScratchSize pool_scratch(const Pooling& p, const Activation& f, DType dtype);
+
+// y = f(pooled x). pool(pixel_begin, pixel_end) makes output pixels; f follows while they are in the caches.
+template <class T, class F>
+void pool_forward(const Pooling& p, const Activation& f, const ForwardArgs& args, F pool) {
+  const std::int64_t pixels = p.h.out * p.w.out;
+  const std::int64_t bytes = (p.h.in * p.w.in / pixels + 1) * p.channels * std::int64_t{sizeof(T)};  // per pixel
+  parallel_ranges(args.y.spec.shape[0] * pixels, bytes, [&](std::int64_t begin, std::int64_t end) {
+    pool(begin, end);
+    T* y = args.y.as<T>() + begin * p.channels;
+    if (f.kind != Activation::Kind::identity) kernels<T>().activation(f, y, y, (end - begin) * p.channels);
   });
 }
+
+// Rows [begin, end) of dx of an image, one task's. They are in windows of the rows of dy from dy_row on.
+struct PoolBand {
+  std::int64_t image, begin, end, dy_row;
+};
+
+// The rows of a band; the last one of an image may have less.
+std::int64_t pool_band_rows(const Pooling& p);
+
+// Calls unpool(band, dz) for all bands: dz = dy f'(y) from band.dy_row on.
+template <class T, class F>
+void pool_backward(const Pooling& p, const Activation& f, const BackwardArgs& args, F unpool) {
+  const std::int64_t y_row = p.w.out * p.channels;
+  const std::int64_t rows = pool_band_rows(p);
+  const std::int64_t bands = (p.h.in + rows - 1) / rows;
+  const std::int64_t bytes = rows * p.w.in * p.channels * std::int64_t{sizeof(T)};
+  parallel_for(args.dx[0].spec.shape[0] * bands, bytes, [&](std::int64_t task, int worker) {
+    const std::int64_t begin = task % bands * rows, end = std::min(p.h.in, begin + rows);
+    const PoolSpan windows{windows_of_pixel(p.h, begin, {0, 0}).begin, windows_of_pixel(p.h, end - 1, {0, 0}).end};
+    const PoolBand band{.image = task / bands, .begin = begin, .end = end, .dy_row = windows.begin};
+    const std::int64_t at = (band.image * p.h.out + band.dy_row) * y_row;
+    const T* dz = args.dy.as<T>() + at;
+    if (f.kind != Activation::Kind::identity) {
+      T* room = args.scratch.of_worker<T>(worker);
+      const T* y = args.y.as<T>();
+      kernels<T>().activation_gradient(f, nullptr, y != nullptr ? y + at : nullptr, dz, room,
+                                       (windows.end - windows.begin) * y_row);
+      dz = room;
+    }
+    unpool(band, dz);
+  });
+}
+
+// f of the mean of each window, and its gradient, which is wanted.
+void pool_averages(const Pooling& p, const Activation& f, const ForwardArgs& args);
+void pool_averages_backward(const Pooling& p, const Activation& f, const BackwardArgs& args);
 
 }  // namespace fastcnn

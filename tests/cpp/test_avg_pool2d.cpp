@@ -6,6 +6,7 @@
 
 #include "cpu/reference/pool2d.h"
 #include "op_testing.h"
+#include "ops/activation.h"
 #include "ops/avg_pool2d.h"
 #include "ops/registry.h"
 #include "pool_cases.h"
@@ -55,6 +56,32 @@ TEST_P(AvgPool, GradientMatchesFiniteDifferences) {
 TEST_P(AvgPool, BytesAreTheSameAtAnyThreadCount) {
   testing::expect_same_bytes_at_any_thread_count(make_pool(GetParam(), true),
                                                  {random_tensor({GetParam().x}, 1)});
+}
+
+TEST_P(AvgPool, TakesInAnActivation) {
+  using Kind = Activation::Kind;
+  const OpPtr plain = make_pool(GetParam(), false);
+  const Tensor x = random_tensor({GetParam().x, DType::float64}, 1);
+  for (const Activation& f : {Activation{Kind::relu}, {Kind::tanh, 1.5, 0.7}, {Kind::linear, 2.0, -0.5}}) {
+    const OpPtr fused = plain->fused_with(f);
+    ASSERT_NE(fused, nullptr);
+    testing::expect_gradients_match_finite_differences(fused, {x}, {}, 1e-6, 20);
+    OpRunner pool(plain, {random_tensor({GetParam().x}, 1)});
+    OpRunner activation(std::make_shared<ActivationOp>(f), {pool.forward()});
+    testing::expect_same_bytes(OpRunner(fused, pool.x()).forward(), activation.forward(), "y");
+    testing::expect_same_bytes_at_any_thread_count(fused, pool.x());
+  }
+}
+
+TEST(AvgPool2d, TakesInOneActivationWhoseGradientComesFromItsOutput) {
+  const OpPtr op = make_op("avg_pool2d", {{"kernel", std::int64_t{3}}});
+  EXPECT_EQ(op->fused_with({Activation::Kind::square}), nullptr);
+  const OpPtr fused = op->fused_with({Activation::Kind::relu});
+  EXPECT_EQ(fused->describe({}), "AvgPool2d 3x3, relu");
+  EXPECT_EQ(fused->fused_with({Activation::Kind::relu}), nullptr);
+  testing::expect_throws<ValueError>(
+      [] { make_op("avg_pool2d", {{"kernel", std::int64_t{3}}, {"activation", std::string("square")}}); },
+      "pooling can't end in square");
 }
 
 TEST(AvgPool2d, DividesAsPyTorch) {

@@ -41,7 +41,7 @@ def test_backward_counts_each_product_for_each_gradient_that_is_wanted(images):
     assert steps["conv1 backward"].operations == steps["conv1"].operations  # dw alone
     assert steps["conv2 backward"].operations == 2 * steps["conv2"].operations
     assert steps["pool1"].operations == 0
-    assert steps["pool1"].bytes == 4 * (24 * 24 + 12 * 12) * 80 + 12 * 12 * 80  # x, y and an index
+    assert steps["pool1"].bytes == 4 * (24 * 24 + 12 * 12) * 80 + 12 * 12 * 80 + 16  # x, y, index
 
 
 def test_floor_is_the_larger_of_operations_and_bytes(images, monkeypatch):

@@ -11,6 +11,7 @@ namespace fastcnn::generic {
 template <class V, int count>
 struct WholeVectors {
   static constexpr int vectors = count;
+  int64_t lanes() const { return V::size; }  // of a vector that are columns
   V load(const typename V::T* p, int i) const { return V::load(p + i * V::size); }
   void store(V v, typename V::T* p, int i) const { v.store(p + i * V::size); }
   void stream(V v, typename V::T* p, int i) const { v.stream(p + i * V::size); }
@@ -20,6 +21,7 @@ template <class V>
 struct PartOfVector {
   static constexpr int vectors = 1;
   int64_t count;
+  int64_t lanes() const { return count; }
   V load(const typename V::T* p, int) const { return V::load_partial(p, count); }
   void store(V v, typename V::T* p, int) const { v.store_partial(p, count); }
   void stream(V v, typename V::T* p, int) const { v.store_partial(p, count); }
@@ -33,6 +35,18 @@ inline void for_column_blocks(int64_t cols, F body) {
   for (; j + 2 * V::size <= cols; j += 2 * V::size) body(WholeVectors<V, 2>{}, j);
   for (; j + V::size <= cols; j += V::size) body(WholeVectors<V, 1>{}, j);
   if (j < cols) body(PartOfVector<V>{cols - j}, j);
+}
+
+// The same for a body that may do a column twice: only where there is less than one vector it is a part of one,
+// else the last one overlaps what was done.
+template <class V, class F>
+inline void cover_column_blocks(int64_t cols, F body) {
+  if (cols < V::size) return body(PartOfVector<V>{cols}, int64_t{0});
+  int64_t j = 0;
+  for (; j + 4 * V::size <= cols; j += 4 * V::size) body(WholeVectors<V, 4>{}, j);
+  for (; j + 2 * V::size <= cols; j += 2 * V::size) body(WholeVectors<V, 2>{}, j);
+  for (; j + V::size <= cols; j += V::size) body(WholeVectors<V, 1>{}, j);
+  if (j < cols) body(WholeVectors<V, 1>{}, cols - V::size);
 }
 
 // Whether all rows of `cols` elements from p on begin where Vec::stream can write.

@@ -7,8 +7,7 @@
 #include "cpu/generic/columns.h"
 #include "cpu/generic/runs.h"
 #include "cpu/generic/vec.h"
-#include "cpu/generic/windows.h"
-#include "cpu/windows.h"
+#include "cpu/pooling.h"
 
 namespace fastcnn::generic {
 
@@ -23,14 +22,15 @@ struct Taps {
     lane = static_cast<decltype(lane)>(tap);
     return Raw{} + lane;
   }
-  static Raw load(const Index* p, int64_t count) {
-    Packed packed{};
-    if (count == V::size) {
-      memcpy(&packed, p, sizeof(packed));
+  // Of all lanes, whatever they are for.
+  static Raw load(const Index* p) {
+    if constexpr (requires { V::Isa::widen(p, Raw{}); }) {
+      return V::Isa::widen(p, Raw{});
     } else {
-      for (int64_t i = 0; i < count; ++i) packed[i] = p[i];
+      Packed packed;
+      memcpy(&packed, p, sizeof(packed));
+      return __builtin_convertvector(packed, Raw);
     }
-    return __builtin_convertvector(packed, Raw);
   }
   static void store(Raw taps, Index* p, int64_t count) {
     const Packed packed = __builtin_convertvector(taps, Packed);
@@ -42,179 +42,188 @@ struct Taps {
   }
 };
 
-// Calls body(first channel, count) for blocks of V::size channels; count < V::size only in the last.
+// Calls body(window, first, pixel) for the output pixels [begin, end) of the batch; first is where in x the
+// window's first pixel lies.
 template <class V, class F>
-inline void for_channels(int64_t channels, F body) {
-  int64_t c = 0;
-  for (; c + V::size <= channels; c += V::size) body(c, int64_t{V::size});
-  if (c < channels) body(c, channels - c);
-}
-
-// The same for a body that may do a channel twice: where one block fits, all are whole, and the last overlaps
-// the one before.
-template <class V, class F>
-inline void cover_channels(int64_t channels, F body) {
-  if (channels < V::size) return body(int64_t{0}, channels);
-  int64_t c = 0;
-  for (; c + V::size <= channels; c += V::size) body(c, int64_t{V::size});
-  if (c < channels) body(channels - V::size, int64_t{V::size});
-}
-
-template <class V>
-inline V load(const typename V::T* p, int64_t count) {
-  return count == V::size ? V::load(p) : V::load_partial(p, count);
-}
-
-template <class V>
-inline void store(V v, typename V::T* p, int64_t count) {
-  count == V::size ? v.store(p) : v.store_partial(p, count);
-}
-
-// The largest values alone, several vectors of channels at a time. Ties and NaN as in max_pool2d.
-template <class V>
-inline void max_of_window(const Windows2d& g, const WindowInImage<V>& window, int64_t channels,
-                          const typename V::T* image, typename V::T* y) {
-  for_column_blocks<V>(channels, [&](auto columns, int64_t c) {
-    V largest[columns.vectors];
-    for (V& v : largest) v = V::broadcast(-static_cast<typename V::T>(__builtin_inf()));
-    window.for_taps(g, [&](int64_t, int64_t position) {
-      for (int i = 0; i < columns.vectors; ++i) {
-        const V v = columns.load(image + position * channels + c, i);
-        largest[i] = {(v.raw > largest[i].raw) | (v.raw != v.raw) ? v.raw : largest[i].raw};
-      }
-    });
-    for (int i = 0; i < columns.vectors; ++i) columns.store(largest[i], y + c, i);
-  });
-}
-
-// The largest value, and the first tap that holds it. NaN is larger than anything, the last one seen
-// largest of all, as in PyTorch.
-template <class V, class Index>
-void max_pool2d(const Windows2d& g, int64_t channels, const typename V::T* x, int64_t pixel_begin,
-                int64_t pixel_end, typename V::T* y, Index* index) {
-  using Lanes = Taps<V, Index>;
-  PixelCursor<V> at(g, pixel_begin);
-  for (int64_t pixel = pixel_begin; pixel < pixel_end; ++pixel, at.advance(g)) {
-    const WindowInImage<V> window(g, at.row, at.col, 0, g.h_in);
-    const typename V::T* image = x + at.image * g.h_in * g.w_in * channels;
-    if (index == nullptr) {
-      max_of_window<V>(g, window, channels, image, y + pixel * channels);
-      continue;
+inline void for_windows(const Pooling& p, const typename V::T* x, int64_t begin, int64_t end, F body) {
+  constexpr int64_t line = 64 / sizeof(typename V::T);
+  const int64_t x_row = p.w.in * p.channels;
+  PoolWindow window;
+  window.row = begin / p.w.out % p.h.out;
+  window.col = begin % p.w.out;
+  const typename V::T* x_image = x + begin / p.w.out / p.h.out * p.h.in * x_row;
+  for (int64_t pixel = begin; pixel < end; ++window.row) {
+    if (window.row == p.h.out) {
+      window.row = 0;
+      x_image += p.h.in * x_row;
     }
-    cover_channels<V>(channels, [&](int64_t c, int64_t count) {
-      V largest{};
-      typename Lanes::Raw which{};
-      bool first = true;
-      window.for_taps(g, [&](int64_t tap, int64_t position) {
-        const V v = load<V>(image + position * channels + c, count);
-        const typename Lanes::Raw number = Lanes::broadcast(tap);
-        if (first) {
-          largest = v;
-          which = number;
-          first = false;
-        } else {
-          const auto larger = (v.raw > largest.raw) | (v.raw != v.raw);
-          largest = {larger ? v.raw : largest.raw};
-          which = larger ? number : which;
-        }
-      });
-      store(largest, y + pixel * channels + c, count);
-      Lanes::store(which, index + pixel * channels + c, count);
-    });
+    window.rows = pixels_of_window(p.h, window.row);
+    // What the next row of windows reads for the first time comes into the cache meanwhile, a part with each pixel.
+    const int64_t next_end = window.row + 1 < p.h.out ? pixels_of_window(p.h, window.row + 1).end
+                                                      : p.h.in + pixels_of_window(p.h, 0).end;
+    const int64_t part = (next_end - window.rows.end) * x_row / p.w.out;
+    for (; window.col < p.w.out && pixel < end; ++window.col, ++pixel) {
+      const typename V::T* ahead = x_image + window.rows.end * x_row + window.col * part;
+      for (int64_t i = 0; i < part; i += line) __builtin_prefetch(ahead + i, 0, 2);
+      window.cols = pixels_of_window(p.w, window.col);
+      body(window, x_image + window.rows.begin * x_row + window.cols.begin * p.channels, pixel);
+    }
+    window.col = 0;
   }
 }
 
-// Calls body(window, pixel) for the output pixels of one image whose windows reach into its rows
-// [row_begin, row_end), seeing only those.
-template <class V, class F>
-inline void for_windows_of_band(const Windows2d& g, int64_t row_begin, int64_t row_end, F body) {
-  const RowRange rows = windows_of_band(g, row_begin, row_end);
-  for (int64_t row = rows.begin; row < rows.end; ++row)
-    for (int64_t col = 0; col < g.w_out; ++col)
-      body(WindowInImage<V>(g, row, col, row_begin, row_end), row * g.w_out + col);
+// y: the largest value of each window. index: the first tap that holds it. NaN is larger than anything, the
+// last one seen largest of all, as in PyTorch.
+template <class V, class Index>
+void max_pool2d(const Pooling& p, const typename V::T* x, int64_t pixel_begin, int64_t pixel_end, typename V::T* y,
+                Index* index) {
+  using T = typename V::T;
+  using Lanes = Taps<V, Index>;
+  const int64_t channels = p.channels;
+  for_windows<V>(p, x, pixel_begin, pixel_end, [&](const PoolWindow& window, const T* first, int64_t pixel) {
+    const int64_t window_h = window.rows.end - window.rows.begin, window_w = window.cols.end - window.cols.begin;
+    cover_column_blocks<V>(channels, [&](auto columns, int64_t c) {
+      constexpr int n = columns.vectors;
+      V largest[n];
+      for (V& v : largest) v = V::broadcast(-static_cast<T>(__builtin_inf()));
+      const auto for_taps = [&](auto take) {
+        const T* row = first + c;
+        for (int64_t h = 0; h < window_h; ++h, row += p.w.in * channels) {
+          const T* tap = row;
+          for (int64_t w = 0; w < window_w; ++w, tap += channels)
+            for (int i = 0; i < n; ++i) take(columns.load(tap, i), i, h * p.w.kernel + w);
+        }
+      };
+      if (index == nullptr) {
+        for_taps([&](V v, int i, int64_t) {
+          largest[i] = {(v.raw > largest[i].raw) | (v.raw != v.raw) ? v.raw : largest[i].raw};
+        });
+      } else {
+        typename Lanes::Raw which[n] = {};
+        for_taps([&](V v, int i, int64_t tap) {
+          const auto larger = (v.raw > largest[i].raw) | (v.raw != v.raw);
+          largest[i] = {larger ? v.raw : largest[i].raw};
+          which[i] = larger ? Lanes::broadcast(tap) : which[i];
+        });
+        for (int i = 0; i < n; ++i)
+          Lanes::store(which[i], index + pixel * channels + c + i * V::size, columns.lanes());
+      }
+      for (int i = 0; i < n; ++i) columns.store(largest[i], y + pixel * channels + c, i);
+    });
+  });
 }
 
-// Whether no two windows share a pixel, and whether each pixel is in one.
-template <class V>
-struct WindowsApart {
-  bool apart, everywhere;
+template <class V, bool v>
+struct Constant {
+  static constexpr bool value = v;
+};
 
-  explicit WindowsApart(const Windows2d& g) {
-    apart = g.stride_h > (g.k_h - 1) * g.dilation_h && g.stride_w > (g.k_w - 1) * g.dilation_w;
-    everywhere = apart && g.stride_h == g.k_h && g.stride_w == g.k_w && g.h_out * g.k_h - g.pad_h >= g.h_in &&
-                 g.w_out * g.k_w - g.pad_w >= g.w_in;
+// Calls body(one_each) with a constant that says whether each pixel of x is in one window and no more.
+template <class V, class F>
+inline void with_cover(const Pooling& p, F body) {
+  const auto is_cut = [](const PoolAxis& axis) {
+    if (axis.kernel == 0) return axis.in % axis.out == 0;
+    return axis.stride == axis.kernel && axis.out * axis.kernel - axis.pad >= axis.in;
+  };
+  if (is_cut(p.h) && is_cut(p.w))
+    body(Constant<V, true>{});
+  else
+    body(Constant<V, false>{});
+}
+
+// Writes the rows [row_begin, row_end) of dx of one image. What a window sends to its taps: sender(columns, oh, ow,
+// c) for the columns from channel c on; of that, sent(tap, i) is vector i.
+template <class V, class F>
+inline void scatter_gradient(const Pooling& p, int64_t row_begin, int64_t row_end, typename V::T* dx, F sender) {
+  using T = typename V::T;
+  const int64_t x_row = p.w.in * p.channels;
+  with_cover<V>(p, [&](auto one_each) {
+    if constexpr (!one_each.value) zero_run<V>(dx + row_begin * x_row, (row_end - row_begin) * x_row);
+    int64_t oh = windows_of_pixel(p.h, row_begin, {0, 0}).begin;
+    for (PoolSpan rows; oh < p.h.out && (rows = pixels_of_window(p.h, oh)).begin < row_end; ++oh) {
+      const int64_t hidden = rows.begin < row_begin ? row_begin - rows.begin : 0;
+      if (rows.end > row_end) rows.end = row_end;
+      for (int64_t ow = 0; ow < p.w.out; ++ow) {
+        const PoolSpan cols = pixels_of_window(p.w, ow);
+        T* const first = dx + (rows.begin + hidden) * x_row + cols.begin * p.channels;
+        for_column_blocks<V>(p.channels, [&](auto columns, int64_t c) {
+          const auto sent = sender(columns, oh, ow, c);
+          T* row = first + c;
+          for (int64_t h = hidden; h < rows.end - rows.begin; ++h, row += x_row) {
+            T* target = row;
+            for (int64_t w = 0; w < cols.end - cols.begin; ++w, target += p.channels)
+              for (int i = 0; i < columns.vectors; ++i) {
+                const V v = sent(h * p.w.kernel + w, i);
+                columns.store(one_each.value ? v : columns.load(target, i) + v, target, i);
+              }
+          }
+        });
+      }
+    }
+  });
+}
+
+// What a window sends to a tap of vector i.
+template <class V, class Index, int vectors>
+struct ToWinner {
+  using Lanes = Taps<V, Index>;
+  V gradient[vectors];
+  typename Lanes::Raw winner[vectors];
+  V operator()(int64_t tap, int i) const {
+    return {winner[i] == Lanes::broadcast(tap) ? gradient[i].raw : V{}.raw};
   }
 };
 
+template <class V, int vectors>
+struct ToEachTap {
+  V share[vectors];
+  V operator()(int64_t, int i) const { return share[i]; }
+};
+
 template <class V, class Index>
-void max_pool2d_gradient(const Windows2d& g, int64_t channels, const typename V::T* dy, const Index* index,
+void max_pool2d_gradient(const Pooling& p, int64_t dy_row, const typename V::T* dy, const Index* index,
                          int64_t row_begin, int64_t row_end, typename V::T* dx) {
   using Lanes = Taps<V, Index>;
-  const WindowsApart<V> windows(g);
-  if (!windows.everywhere) zero_run<V>(dx + row_begin * g.w_in * channels, (row_end - row_begin) * g.w_in * channels);
-  for_windows_of_band<V>(g, row_begin, row_end, [&](const WindowInImage<V>& window, int64_t pixel) {
-    const auto send = [&](int64_t c, int64_t count, auto put) {
-      const V gradient = load<V>(dy + pixel * channels + c, count);
-      const typename Lanes::Raw which = Lanes::load(index + pixel * channels + c, count);
-      window.for_taps(g, [&](int64_t tap, int64_t position) {
-        put(V{which == Lanes::broadcast(tap) ? gradient.raw : V{}.raw}, dx + position * channels + c);
-      });
-    };
-    if (windows.apart) {
-      cover_channels<V>(channels, [&](int64_t c, int64_t count) {
-        send(c, count, [count](V part, typename V::T* target) { store(part, target, count); });
-      });
-    } else {
-      for_channels<V>(channels, [&](int64_t c, int64_t count) {
-        send(c, count, [count](V part, typename V::T* target) {
-          store(load<V>(target, count) + part, target, count);
-        });
-      });
+  scatter_gradient<V>(p, row_begin, row_end, dx, [&](auto columns, int64_t oh, int64_t ow, int64_t c) {
+    ToWinner<V, Index, columns.vectors> sender;
+    const int64_t at = ((oh - dy_row) * p.w.out + ow) * p.channels + c;
+    for (int i = 0; i < columns.vectors; ++i) {
+      sender.gradient[i] = columns.load(dy + at, i);
+      sender.winner[i] = Lanes::load(index + at + i * V::size);
     }
+    return sender;
   });
 }
 
 template <class V>
-inline typename V::T divisor(const Windows2d& g, bool count_include_pad, const WindowInImage<V>& window) {
-  if (!count_include_pad) return static_cast<typename V::T>(window.rows.count() * window.cols.count());
-  // Padding counts, but not what ceil mode adds beyond it.
-  const int64_t rows = g.h_in + g.pad_h - window.h_start;
-  const int64_t cols = g.w_in + g.pad_w - window.w_start;
-  return static_cast<typename V::T>((rows < g.k_h ? rows : g.k_h) * (cols < g.k_w ? cols : g.k_w));
+void avg_pool2d(const Pooling& p, const typename V::T* x, int64_t pixel_begin, int64_t pixel_end, typename V::T* y) {
+  using T = typename V::T;
+  const int64_t channels = p.channels;
+  for_windows<V>(p, x, pixel_begin, pixel_end, [&](const PoolWindow& window, const T* first, int64_t pixel) {
+    const V divisor = V::broadcast(static_cast<T>(divisor_of_window(p, window.row, window.col)));
+    cover_column_blocks<V>(channels, [&](auto columns, int64_t c) {
+      V sums[columns.vectors] = {};
+      const T* row = first + c;
+      for (int64_t h = window.rows.begin; h < window.rows.end; ++h, row += p.w.in * channels) {
+        const T* tap = row;
+        for (int64_t w = window.cols.begin; w < window.cols.end; ++w, tap += channels)
+          for (int i = 0; i < columns.vectors; ++i) sums[i] = sums[i] + columns.load(tap, i);
+      }
+      for (int i = 0; i < columns.vectors; ++i) columns.store(sums[i] / divisor, y + pixel * channels + c, i);
+    });
+  });
 }
 
 template <class V>
-void avg_pool2d(const Windows2d& g, int64_t channels, bool count_include_pad, const typename V::T* x,
-                int64_t pixel_begin, int64_t pixel_end, typename V::T* y) {
-  PixelCursor<V> at(g, pixel_begin);
-  for (int64_t pixel = pixel_begin; pixel < pixel_end; ++pixel, at.advance(g)) {
-    const WindowInImage<V> window(g, at.row, at.col, 0, g.h_in);
-    const V count_of_taps = V::broadcast(divisor(g, count_include_pad, window));
-    const typename V::T* image = x + at.image * g.h_in * g.w_in * channels;
-    for_channels<V>(channels, [&](int64_t c, int64_t count) {
-      V sum{};
-      window.for_taps(
-          g, [&](int64_t, int64_t position) { sum = sum + load<V>(image + position * channels + c, count); });
-      store(sum / count_of_taps, y + pixel * channels + c, count);
-    });
-  }
-}
-
-template <class V>
-void avg_pool2d_gradient(const Windows2d& g, int64_t channels, bool count_include_pad,
-                         const typename V::T* dy, int64_t row_begin, int64_t row_end, typename V::T* dx) {
-  zero_run<V>(dx + row_begin * g.w_in * channels, (row_end - row_begin) * g.w_in * channels);
-  for_windows_of_band<V>(g, row_begin, row_end, [&](const WindowInImage<V>& window, int64_t pixel) {
-    // Of the whole window: what the band hides counts.
-    const WindowInImage<V> whole(g, pixel / g.w_out, pixel % g.w_out, 0, g.h_in);
-    const V count_of_taps = V::broadcast(divisor(g, count_include_pad, whole));
-    for_channels<V>(channels, [&](int64_t c, int64_t count) {
-      const V part = load<V>(dy + pixel * channels + c, count) / count_of_taps;
-      window.for_taps(g, [&](int64_t, int64_t position) {
-        typename V::T* target = dx + position * channels + c;
-        store(load<V>(target, count) + part, target, count);
-      });
-    });
+void avg_pool2d_gradient(const Pooling& p, int64_t dy_row, const typename V::T* dy, int64_t row_begin,
+                         int64_t row_end, typename V::T* dx) {
+  using T = typename V::T;
+  scatter_gradient<V>(p, row_begin, row_end, dx, [&](auto columns, int64_t oh, int64_t ow, int64_t c) {
+    ToEachTap<V, columns.vectors> sender;
+    const V divisor = V::broadcast(static_cast<T>(divisor_of_window(p, oh, ow)));
+    const T* gradient = dy + ((oh - dy_row) * p.w.out + ow) * p.channels + c;
+    for (int i = 0; i < columns.vectors; ++i) sender.share[i] = columns.load(gradient, i) / divisor;
+    return sender;
   });
 }
 

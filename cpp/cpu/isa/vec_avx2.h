@@ -23,6 +23,16 @@ struct Tag {
   static void store_partial(float* p, int64_t count, __m256 x) { _mm256_maskstore_ps(p, first(count), x); }
   static void store_partial(double* p, int64_t count, __m256d x) { _mm256_maskstore_pd(p, first(2 * count), x); }
 
+  // Bytes as unsigned integers in the lanes of a vector of the type of the second argument.
+  using Lanes32 = int32_t __attribute__((vector_size(32)));
+  using Lanes64 = int64_t __attribute__((vector_size(32)));
+  static Lanes32 widen(const uint8_t* p, Lanes32) {
+    return reinterpret_cast<Lanes32>(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  }
+  static Lanes64 widen(const uint8_t* p, Lanes64) {
+    return reinterpret_cast<Lanes64>(_mm256_cvtepu8_epi64(_mm_loadu_si32(p)));
+  }
+
   static void stream(float* p, __m256 x) { _mm256_stream_ps(p, x); }
   static void stream(double* p, __m256d x) { _mm256_stream_pd(p, x); }
   static void end_stream() { _mm_sfence(); }

@@ -28,6 +28,18 @@ struct Tag {
     _mm512_mask_storeu_pd(p, static_cast<__mmask8>(first(count)), x);
   }
 
+  // Bytes as unsigned integers in the lanes of a vector of the type of the second argument.
+  using Lanes32 = int32_t __attribute__((vector_size(64)));
+  using Lanes64 = int64_t __attribute__((vector_size(64)));
+  static Lanes32 widen(const uint8_t* p, Lanes32) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return reinterpret_cast<Lanes32>(_mm512_maskz_cvtepu8_epi32(0xffff, bytes));
+  }
+  static Lanes64 widen(const uint8_t* p, Lanes64) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+    return reinterpret_cast<Lanes64>(_mm512_maskz_cvtepu8_epi64(0xff, bytes));
+  }
+
   static void stream(float* p, __m512 x) { _mm512_stream_ps(p, x); }
   static void stream(double* p, __m512d x) { _mm512_stream_pd(p, x); }
   static void end_stream() { _mm_sfence(); }
