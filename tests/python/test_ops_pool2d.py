@@ -106,7 +106,7 @@ def test_pools_refuse_what_has_no_output(pool):
         pool(np.zeros((1, 1, 4, 4)), 0)
 
 
-@pytest.mark.parametrize("output_size", [1, (1, 1), (2, 3), (4, 6), (2, 1)])
+@pytest.mark.parametrize("output_size", [1, (1, 1), (2, 3), (4, 6), (2, 1), (3, 4), (3, 5), (7, 9)])
 def test_adaptive_average_matches_torch_and_its_gradient(output_size):
     torch = pytest.importorskip("torch")
     x = np.random.default_rng(3).standard_normal((2, 5, 4, 6))
@@ -122,8 +122,49 @@ def test_adaptive_average_matches_torch_and_its_gradient(output_size):
     np.testing.assert_allclose(ours.grad, theirs.grad.numpy(), rtol=1e-12)
 
 
-def test_adaptive_average_refuses_windows_of_several_sizes():
-    with pytest.raises(ValueError, match="input is 4x6, expected a multiple of the output's 3x3"):
-        nn.AdaptiveAvgPool2d(3)(np.ones((1, 2, 4, 6)))
+def test_adaptive_average_as_a_function_matches_torch():
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(5).standard_normal((2, 21, 9, 7))
+    theirs = torch.tensor(x, requires_grad=True)
+    expected = torch.nn.functional.adaptive_avg_pool2d(theirs, (4, 5))
+    dy = np.random.default_rng(6).standard_normal(expected.shape)
+    expected.backward(torch.tensor(dy))
+    np.testing.assert_allclose(ops.adaptive_avg_pool2d(x, (4, 5)), expected.detach().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(
+        ops.adaptive_avg_pool2d_backward(dy, x, (4, 5)), theirs.grad.numpy(), rtol=1e-12
+    )
+
+
+def test_adaptive_average_refuses_what_has_no_output():
     with pytest.raises(ValueError, match="output_size is 0"):
         nn.AdaptiveAvgPool2d(0)
+    with pytest.raises(ValueError, match="rank 2, expected 4"):
+        nn.AdaptiveAvgPool2d(3)(np.ones((4, 6)))
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh, nn.Sigmoid])
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(3, stride=2), nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(3)])
+def test_pools_take_in_the_activation_behind_them(pool, activation):
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(7).standard_normal((2, 5, 8, 10))
+    ours = fastcnn.Tensor(x, requires_grad=True)
+    y = nn.Sequential(pool, activation())(ours)
+    dy = np.random.default_rng(8).standard_normal(y.shape)
+    y.backward(dy)
+    theirs = torch.tensor(x, requires_grad=True)
+    their_pool = {
+        nn.MaxPool2d: lambda v: torch.nn.functional.max_pool2d(v, 3, 2),
+        nn.AvgPool2d: lambda v: torch.nn.functional.avg_pool2d(v, 2),
+        nn.AdaptiveAvgPool2d: lambda v: torch.nn.functional.adaptive_avg_pool2d(v, 3),
+    }[type(pool)]
+    their_activation = {nn.ReLU: torch.relu, nn.Tanh: torch.tanh, nn.Sigmoid: torch.sigmoid}[activation]
+    expected = their_activation(their_pool(theirs))
+    expected.backward(torch.tensor(dy))
+    np.testing.assert_allclose(y.numpy(), expected.detach().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(ours.grad, theirs.grad.numpy(), rtol=1e-11, atol=1e-14)
+
+
+def test_one_step_of_a_plan_pools_and_activates():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(2), nn.ReLU())
+    steps = [step.name for step in model.profile(np.ones((1, 3, 8, 8), "f4")).steps]
+    assert any("1 + 2" in name for name in steps), steps

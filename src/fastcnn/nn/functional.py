@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastcnn._arrays import as_array
-from fastcnn._core import ShapeError, make_op
+from fastcnn._core import make_op
 from fastcnn.nn.parameter import pair_of
 from fastcnn.tensor import Tensor, apply
 from fastcnn.trace import Symbol
@@ -62,20 +62,12 @@ def avg_pool2d(
 
 
 def adaptive_avg_pool2d(x: Any, output_size: Pair) -> Any:
-    """Mean of each of output_size equal windows, which the input's extents must be multiples of."""
+    """Mean of each of output_size windows that share out the input, as in PyTorch."""
     wanted = pair_of("adaptive_avg_pool2d", "output_size", output_size)
     shape = x.shape if isinstance(x, (Symbol, Tensor)) else as_array(x, "adaptive_avg_pool2d").shape
-    if len(shape) != 4:
-        raise ShapeError(f"adaptive_avg_pool2d: input has shape {shape}, expected (n, c, h, w)")
-    extents = (int(shape[2]), int(shape[3]))
-    if extents == wanted:
+    if len(shape) == 4 and (int(shape[2]), int(shape[3])) == wanted:
         return x
-    if any(extent == 0 or extent % out for extent, out in zip(extents, wanted, strict=True)):
-        raise ShapeError(
-            f"adaptive_avg_pool2d: input is {extents[0]}x{extents[1]}, expected a multiple of the output's "
-            f"{wanted[0]}x{wanted[1]}"
-        )
-    return avg_pool2d(x, (extents[0] // wanted[0], extents[1] // wanted[1]))
+    return apply(make_op("adaptive_avg_pool2d", output=wanted), x)
 
 
 def _pool(kind: str, kernel_size: Pair, stride: Pair | None, padding: Pair, **flags: bool) -> Any:

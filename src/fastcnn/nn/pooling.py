@@ -76,11 +76,13 @@ class AvgPool2d(Module):
 
 
 class AdaptiveAvgPool2d(Module):
-    """Mean of each of output_size equal windows: (n, c, h, w) to (n, c, *output_size).
+    """Mean of each of output_size windows: (n, c, h, w) to (n, c, *output_size).
+
+    Window i holds the rows from floor(i h / h_out) to before ceil((i + 1) h / h_out), columns alike, as in
+    PyTorch: where h is no multiple of h_out, neighbours overlap.
 
     Args:
-        output_size: one integer, or (height, width). h and w must be multiples of it; the input itself comes
-            out where they are the same.
+        output_size: one integer, or (height, width). The input itself comes out where it has that size.
     """
 
     def __init__(self, output_size: Pair) -> None:

@@ -51,9 +51,18 @@ from fastcnn.ops.neurons import (
     tanh_backward,
 )
 from fastcnn.ops.normalization import batch_norm, batch_norm_backward
-from fastcnn.ops.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from fastcnn.ops.pooling import (
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_backward,
+    avg_pool2d,
+    avg_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
 
 __all__ = [
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_backward",
     "add",
     "add_backward",
     "affine",

@@ -96,3 +96,17 @@ def _avg_pool2d(
         ceil_mode=ceil_mode,
         count_include_pad=count_include_pad,
     )
+
+
+def adaptive_avg_pool2d(x: Any, output_size: Pair) -> Array:
+    """Mean of each of output_size windows that share out the image: (n, c, h, w) to (n, c, *output_size).
+
+    Window i holds the rows from floor(i h / h_out) to before ceil((i + 1) h / h_out), columns alike, as in
+    PyTorch.
+    """
+    return forward(make_op("adaptive_avg_pool2d", output=output_size), x)
+
+
+def adaptive_avg_pool2d_backward(dy: Any, x: Any, output_size: Pair) -> Array:
+    """dx of `adaptive_avg_pool2d`. Of x only the shape matters."""
+    return only(backward(make_op("adaptive_avg_pool2d", output=output_size), dy, x))
