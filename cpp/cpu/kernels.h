@@ -265,11 +265,16 @@ struct WinogradKernels {
   // y = f(A^T m A + bias + residual), m row-major. residual: laid out as y; it and bias may be null.
   void (*output)(const WinogradTiles& g, const WinogradMatrix<const T>& m, int64_t channels, int64_t begin,
                  int64_t end, const T* bias, const T* residual, Activation f, T* y, int64_t pixel_stride);
+  // `images` whole images of dx from the tiles of m, row-major: windows B m B^T, summed where they overlap. sums:
+  // room for (rows m + r - 1) x (cols m + r - 1) pixels of whole vectors of channels; g.pad_h, g.pad_w >= 0.
+  void (*input_gradient)(const WinogradTiles& g, const WinogradMatrix<const T>& m, int64_t channels, int64_t images,
+                         T* sums, T* dx, int64_t pixel_stride);
   // G g G^T of the filters w (outputs, r, r, inputs), c_in apart from tap to tap, as one panel of b for
   // `multiply` at each position. weights: p is the input channel, outputs <= GemmKernels::cols.
-  // weights_turned: of filters turned round, p is the output channel, inputs <= GemmKernels::cols.
+  // The others: p is the output channel, inputs <= GemmKernels::cols; weights_turned: of filters turned round.
   void (*weights)(const T* w, int64_t c_in, int64_t inputs, int64_t outputs, int64_t position_stride, T* u);
   void (*weights_turned)(const T* w, int64_t c_in, int64_t inputs, int64_t outputs, int64_t position_stride, T* u);
+  void (*weights_transposed)(const T* w, int64_t c_in, int64_t inputs, int64_t outputs, int64_t position_stride, T* u);
   // dw = G^T du G, du row-major (outputs x inputs).
   void (*weight_gradient)(const WinogradMatrix<const T>& du, int64_t inputs, int64_t outputs, T* dw, int64_t c_in);
 

@@ -5,6 +5,7 @@
 #include "cpu/gemm.h"
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
+#include "ops/conv2d_winograd_cut.h"
 
 namespace fastcnn {
 namespace {
@@ -42,12 +43,13 @@ std::string_view against_pointwise(const Conv2dProblem& p, Conv2dPass pass) {
 double winograd_cost(const Conv2dProblem& p, std::int64_t m, Conv2dPass pass) {
   const bool to_x = pass == Conv2dPass::backward_data;
   const std::int64_t alpha = m + p.k_h - 1;
-  const std::int64_t rows = ((to_x ? p.h_in : p.h_out) + m - 1) / m;
-  const std::int64_t cols = ((to_x ? p.w_in : p.w_out) + m - 1) / m;
+  const winograd::Correlation<float> c({m, p.k_h}, p, pass);
+  const bool sums_windows = to_x && winograd::OverlapCut<float>(c, p).worthwhile;
+  const std::int64_t tiles = sums_windows ? winograd::OverlapCut<float>(c, p).image_tiles * p.n : c.tiles;
   const bool in_cache = alpha * alpha * p.group_in() * p.group_out() * 4 <= 8 << 20;
   const bool prepared = pass == Conv2dPass::forward;
   const double weights = in_cache ? (prepared ? 3 : 16) : (prepared ? 12 : 30);
-  return static_cast<double>(alpha * alpha) * (1.4 * static_cast<double>(p.n * rows * cols) + weights);
+  return static_cast<double>(alpha * alpha) * (1.4 * static_cast<double>(tiles) + weights);
 }
 
 std::string_view against_winograd(std::string_view algorithm, const Conv2dProblem& p, Conv2dPass pass) {

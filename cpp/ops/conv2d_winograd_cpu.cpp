@@ -1,7 +1,7 @@
 // Winograd's minimal filtering: tiles of the image and filters are transformed (cpu/generic/winograd_points.h),
 // a product of matrices over channels is taken at each position of a transformed tile, and its result is
-// transformed back. The gradient to x is the same with the filters turned round; the gradient to w multiplies
-// transformed tiles of x and dy, summed over all tiles.
+// transformed back. The gradient to x is the same with the filters turned round or, where that takes more tiles, the
+// transpose of forward; the gradient to w multiplies transformed tiles of x and dy, summed over all tiles.
 #include <algorithm>
 
 #include "core/thread_pool.h"
@@ -53,6 +53,7 @@ class Winograd final : public Conv2dAlgorithm<T> {
       return {.shared = cut.parts > 1 ? bytes(cut.parts * p.weights()) : 0, .per_thread = bytes(cut.elements(f_))};
     }
     const Correlation<T> c(f_, p, pass);
+    if (sums_windows(c, p, pass)) return {.per_thread = bytes(OverlapCut<T>(c, p).elements(f_))};
     const Cut<T> cut(c, Filters<T>(c));
     const std::size_t needed = bytes(cut.elements(f_));
     return {.shared = cut.by_tasks ? 0 : needed, .per_thread = cut.by_tasks ? needed : 0};
@@ -68,6 +69,7 @@ class Winograd final : public Conv2dAlgorithm<T> {
     constexpr std::int64_t block = 64;  // input channels of the correlation in a task
     const Correlation<T> c(f_, p, pass);
     const Filters<T> filters(c);
+    const auto backward = sums_windows(c, p, pass) ? table().weights_transposed : table().weights_turned;
     const std::int64_t blocks = ceil_div(c.inputs, block);
     const std::int64_t bytes = f_.positions() * filters.cols * std::min(block, c.inputs) * sizeof(T);
     parallel_for(p.groups * filters.panels * blocks, 2 * bytes, [&](std::int64_t task, int) {
@@ -83,8 +85,7 @@ class Winograd final : public Conv2dAlgorithm<T> {
         table().weights(group_w + channel * p.depth() + first, p.group_in(), count, channels, filters.position_stride,
                         to);
       } else {
-        table().weights_turned(group_w + first * p.depth() + channel, p.group_in(), channels, count,
-                               filters.position_stride, to);
+        backward(group_w + first * p.depth() + channel, p.group_in(), channels, count, filters.position_stride, to);
       }
     });
   }
@@ -95,7 +96,12 @@ class Winograd final : public Conv2dAlgorithm<T> {
   }
 
   void backward_data(const Conv2dProblem& p, const T* dy, const T* u, T* dx, const Scratch& scratch) const override {
-    correlate(Correlation<T>(f_, p, Conv2dPass::backward_data), dy, u, {}, dx, scratch);
+    const Correlation<T> c(f_, p, Conv2dPass::backward_data);
+    if (sums_windows(c, p, Conv2dPass::backward_data)) {
+      sum_windows(p, c, dy, u, dx, scratch);
+    } else {
+      correlate(c, dy, u, {}, dx, scratch);
+    }
   }
 
   void backward_weights(const Conv2dProblem& p, const T* x, const T* dy, T* dw, const Scratch& scratch) const override {
@@ -115,6 +121,10 @@ class Winograd final : public Conv2dAlgorithm<T> {
 
  private:
   const WinogradKernels<T>& table() const { return kernels<T>().*table_; }
+
+  static bool sums_windows(const Correlation<T>& c, const Conv2dProblem& p, Conv2dPass pass) {
+    return pass == Conv2dPass::backward_data && OverlapCut<T>(c, p).worthwhile;
+  }
 
   void correlate(const Correlation<T>& c, const T* x, const T* u, const Epilogue<T>& epilogue, T* y,
                  const Scratch& scratch) const {
@@ -187,8 +197,34 @@ class Winograd final : public Conv2dAlgorithm<T> {
                });
   }
 
+  // dx by the transpose of forward.
+  void sum_windows(const Conv2dProblem& p, const Correlation<T>& c, const T* dy, const T* u, T* dx,
+                   const Scratch& scratch) const {
+    const Filters<T> filters(c);
+    const OverlapCut<T> cut(c, p);
+    const std::int64_t ops = 2 * cut.images * cut.image_tiles * f_.positions() * c.inputs * c.outputs;
+    parallel_for(ceil_div(p.n, cut.images) * c.groups, ops, [&](std::int64_t task, int worker) {
+      const std::int64_t group = task % c.groups;
+      const std::int64_t image = task / c.groups * cut.images;
+      const std::int64_t images = std::min(cut.images, p.n - image);
+      const std::int64_t count = images * cut.image_tiles;
+      T* v = scratch.template of_worker<T>(worker);
+      T* m = v + cut.v_elements(f_);
+      table().output_gradient(from(cut.dy, image * cut.image_tiles), dy + group * c.inputs, c.x_stride(), c.inputs, 0,
+                              count, {v, cut.v_position, cut.v_panel, cut.rows});
+      for (std::int64_t position = 0; position < f_.positions(); ++position) {
+        multiply(c, filters, cut, position, 0, count, 0, c.outputs, v, u + group * filters.group_stride,
+                 m + position * cut.m_position);
+      }
+      table().input_gradient(cut.dx, {m, cut.m_position, cut.m_row, 1}, c.outputs, images,
+                             m + f_.positions() * cut.m_position,
+                             dx + image * p.h_in * p.w_in * c.y_stride() + group * c.outputs, c.y_stride());
+    });
+  }
+
   // Tiles [row, row + rows) times output channels [out, out + channels) at one position.
-  void multiply(const Correlation<T>& c, const Filters<T>& filters, const Cut<T>& cut, std::int64_t position,
+  template <class AnyCut>
+  void multiply(const Correlation<T>& c, const Filters<T>& filters, const AnyCut& cut, std::int64_t position,
                 std::int64_t row, std::int64_t rows, std::int64_t out, std::int64_t channels, const T* v, const T* u,
                 T* m) const {
     table().multiply({.m = rows,

@@ -134,6 +134,42 @@ struct Cut {
   std::int64_t elements(const Filtering& f) const { return f.positions() * (v_position + m_position); }
 };
 
+// How the gradient to x is cut that is the transpose of forward: from forward's tiles of dy come windows of dx,
+// which are summed where they overlap, so a task owns whole images. Where images aren't padded, there are fewer
+// of these tiles than tiles of dx.
+template <class T>
+struct OverlapCut {
+  WinogradTiles dy, dx;
+  std::int64_t image_tiles;
+  std::int64_t images;  // of a task
+  std::int64_t rows;    // of a panel of tiles
+  std::int64_t v_position, v_panel, m_position, m_row;
+  std::int64_t sums;  // elements of one image's windows
+  bool worthwhile;
+
+  OverlapCut(const Correlation<T>& c, const Conv2dProblem& p) {
+    const GemmKernels<T>& gemm = kernels<T>().gemm;
+    const std::int64_t tile_rows = ceil_div(p.h_out, c.f.m);
+    const std::int64_t tile_cols = ceil_div(p.w_out, c.f.m);
+    dy = tiles_of(p.h_out, p.w_out, tile_rows, tile_cols);
+    dx = tiles_of(p.h_in, p.w_in, tile_rows, tile_cols, p.pad_h, p.pad_w);
+    image_tiles = tile_rows * tile_cols;
+    const std::int64_t inputs = round_up(c.inputs, gemm.lanes);
+    m_row = round_up(c.outputs, gemm.lanes);
+    const std::int64_t image_bytes =
+        c.f.positions() * (inputs + m_row) * image_tiles * static_cast<std::int64_t>(sizeof(T));
+    worthwhile = image_bytes <= cache_bytes && 4 * p.n * image_tiles <= 3 * c.tiles;
+    images = std::max<std::int64_t>(1, std::min(cache_bytes / image_bytes, ceil_div(p.n * p.groups, enough_tasks)));
+    rows = even_step(images * image_tiles, gemm.rows, 1);
+    v_panel = rows * inputs;
+    v_position = odd_lines<T>(ceil_div(images * image_tiles, rows) * v_panel);
+    m_position = odd_lines<T>(images * image_tiles * m_row);
+    sums = (tile_rows * c.f.m + c.f.r - 1) * (tile_cols * c.f.m + c.f.r - 1) * m_row;
+  }
+  std::int64_t v_elements(const Filtering& f) const { return f.positions() * v_position; }
+  std::int64_t elements(const Filtering& f) const { return f.positions() * (v_position + m_position) + sums; }
+};
+
 // How the gradient to w is cut. Where the transformed gradient of all filters fits the second-level cache, a
 // task sums over its part of the tiles, and the parts' gradients are added in order. Otherwise all threads
 // share blocks of tiles, and the positions of the sums are their tasks.

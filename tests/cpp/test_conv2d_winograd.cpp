@@ -43,6 +43,8 @@ const Case cases[] = {
     {"one_channel", {2, 1, 9, 8}, 1},
     {"two_pixels_wide", {3, 5, 11, 2}, 7, {1, 2}},
     {"no_pad", {2, 6, 7, 9}, 5, {0, 0}},
+    {"no_pad_many_images", {37, 20, 12, 12}, 50, {0, 0}},
+    {"no_pad_groups", {5, 38, 11, 10}, 34, {0, 0}, 2},
     {"wide_pad", {1, 4, 6, 5}, 3, {6, 7}},
     {"pad_of_one_axis", {1, 5, 8, 13}, 6, {0, 3}},
     {"prime_sizes", {3, 7, 13, 11}, 17},

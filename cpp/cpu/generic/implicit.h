@@ -4,20 +4,12 @@
 #pragma once
 
 #include "cpu/generic/epilogue.h"
+#include "cpu/generic/numbers.h"
 #include "cpu/generic/vec.h"
 #include "cpu/generic/windows.h"
 #include "cpu/implicit.h"
 
 namespace fastcnn::generic {
-
-template <int... I>
-struct Numbers {};
-template <int N, int... I>
-struct NumbersBelow : NumbersBelow<N - 1, N - 1, I...> {};
-template <int... I>
-struct NumbersBelow<0, I...> {
-  using type = Numbers<I...>;
-};
 
 template <class T>
 inline constexpr int64_t cache_line = 64 / sizeof(T);

@@ -129,6 +129,47 @@ void winograd_output(const WinogradTiles& g, const WinogradMatrix<const typename
   }
 }
 
+// Whole images of dx: the windows B m B^T of their tiles, summed where they overlap. `sums` holds the windows of one
+// image, whole vectors of channels at each pixel.
+template <class V, int Alpha, int M>
+void winograd_input_gradient(const WinogradTiles& g, const WinogradMatrix<const typename V::T>& m, int64_t channels,
+                             int64_t images, typename V::T* sums, typename V::T* dx, int64_t pixel_stride) {
+  using T = typename V::T;
+  const int64_t pixel = (channels + V::size - 1) / V::size * V::size;
+  const int64_t row = (g.cols * M + Alpha - M) * pixel;
+  const int64_t position_stride = m.position_stride;
+  const T* tile = m.data;
+  for (int64_t image = 0; image < images; ++image) {
+    for (int64_t i = 0; i < (g.rows * M + Alpha - M) * row; i += V::size) V{}.store(sums + i);
+    for (int64_t i = 0; i < g.rows * g.cols; ++i, tile += m.panel_stride) {
+      T* window = sums + i / g.cols * M * row + i % g.cols * M * pixel;
+      for (int64_t c = 0; c < pixel; c += V::size) {
+        const T* next = tile + c;
+        // Turned over its diagonal, so that positions are loaded in their order.
+        winograd_transform_rows<V, 0, Alpha>(
+            WinogradInputTransposed<V, Alpha>{},
+            [&](int, int) {
+              const V value = V::load(next);
+              next += position_stride;
+              return value;
+            },
+            [&](int x, int y, V value) {
+              T* sum = window + y * row + x * pixel + c;
+              (V::load(sum) + value).store(sum);
+            });
+      }
+    }
+    for (int64_t h = 0; h < g.h; ++h) {
+      const T* sum = sums + (h + g.pad_h) * row + g.pad_w * pixel;
+      for (int64_t w = 0; w < g.w; ++w, sum += pixel, dx += pixel_stride) {
+        int64_t c = 0;
+        for (; c + V::size <= channels; c += V::size) V::load(sum + c).store(dx + c);
+        if (c < channels) V::load(sum + c).store_partial(dx + c, channels - c);
+      }
+    }
+  }
+}
+
 // G g G^T of `outputs` <= GemmKernels::cols filters, for the product over input channels: their vectors hold
 // output channels, so blocks of the weights are transposed on the way.
 template <class V, int Alpha, int R>
@@ -166,10 +207,10 @@ void winograd_weights(const typename V::T* w, int64_t c_in, int64_t inputs, int6
   }
 }
 
-// The same of the filters turned round, for the product over output channels: their vectors hold `inputs`
-// <= GemmKernels::cols input channels.
-template <class V, int Alpha, int R>
-void winograd_weights_turned(const typename V::T* w, int64_t c_in, int64_t inputs, int64_t outputs,
+// The same for the product over output channels, of the filters turned round or as they are: their vectors hold
+// `inputs` <= GemmKernels::cols input channels.
+template <class V, int Alpha, int R, bool Turned>
+void winograd_weights_to_inputs(const typename V::T* w, int64_t c_in, int64_t inputs, int64_t outputs,
                              int64_t position_stride, typename V::T* u) {
   using T = typename V::T;
   constexpr int64_t cols = V::Isa::gemm_vectors * V::size;
@@ -181,7 +222,8 @@ void winograd_weights_turned(const typename V::T* w, int64_t c_in, int64_t input
       winograd_transform<V>(
           WinogradEvaluate<V, Alpha, R, true>{},
           [&](int row, int col) {
-            const T* tap = filter + ((R - 1 - row) * R + R - 1 - col) * c_in + in;
+            const int index = Turned ? (R - 1 - row) * R + R - 1 - col : row * R + col;
+            const T* tap = filter + index * c_in + in;
             return left >= V::size ? V::load(tap) : V::load_partial(tap, left);
           },
           [&](int, int, V value) {

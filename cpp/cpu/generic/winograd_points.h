@@ -11,6 +11,7 @@
 // they grow four times as much as with 6; closer points would make that ten times.
 #pragma once
 
+#include "cpu/generic/numbers.h"
 #include "cpu/generic/vec.h"
 
 namespace fastcnn::generic {
@@ -92,6 +93,51 @@ struct WinogradInput {
     plus = even + V::broadcast(q) * odd;
     minus = even - V::broadcast(q) * odd;
   }
+};
+
+// The transpose of WinogradInput, B. For a pair of points and for its powers of x alike, the coefficients are those
+// of the product of (z - square) over the other pairs, z = x x; for 0 and infinity, over all pairs.
+template <class V, int Alpha>
+struct WinogradInputTransposed {
+  static constexpr int in = Alpha, out = Alpha;
+
+  void operator()(const V (&v)[Alpha], V (&d)[Alpha]) const {
+    using T = typename V::T;
+    using P = WinogradPoints<V, Alpha>;
+    constexpr Product all(P::pairs);
+#pragma GCC unroll 4
+    for (int i = 0; i <= P::pairs; ++i) {
+      d[2 * i] = V::broadcast(all.coefficient[i] / all.coefficient[0]) * v[0];
+      d[2 * i + 1] = V::broadcast(all.coefficient[i]) * v[Alpha - 1];
+    }
+    [&]<int... J>(Numbers<J...>) __attribute__((always_inline)) {
+      const auto add = [&]<int Pair>(Numbers<Pair>) __attribute__((always_inline)) {
+        constexpr Product others(Pair);
+        const V even = v[2 * Pair + 1] + v[2 * Pair + 2];
+        const V odd = V::broadcast(T{P::q[Pair]}) * (v[2 * Pair + 1] - v[2 * Pair + 2]);
+#pragma GCC unroll 4
+        for (int i = 0; i < P::pairs; ++i) {
+          d[2 * i + 2] = d[2 * i + 2] + V::broadcast(others.coefficient[i]) * even;
+          d[2 * i + 1] = d[2 * i + 1] + V::broadcast(others.coefficient[i]) * odd;
+        }
+      };
+      (add(Numbers<J>{}), ...);
+    }(typename NumbersBelow<P::pairs>::type{});
+  }
+
+ private:
+  // Of (z - square) over all pairs but `left_out`, lowest power first.
+  struct Product {
+    typename V::T coefficient[WinogradPoints<V, Alpha>::pairs + 1] = {1};
+
+    constexpr explicit Product(int left_out) {
+      for (int j = 0; j < WinogradPoints<V, Alpha>::pairs; ++j) {
+        if (j == left_out) continue;
+        for (int i = WinogradPoints<V, Alpha>::pairs; i >= 0; --i)
+          coefficient[i] = (i > 0 ? coefficient[i - 1] : 0) - WinogradPoints<V, Alpha>::square[j] * coefficient[i];
+      }
+    }
+  };
 };
 
 // Values at the points of the polynomial with coefficients g: A, and with Scaled (by 1 / N) G.
