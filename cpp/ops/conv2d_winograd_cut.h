@@ -33,6 +33,13 @@ std::int64_t odd_lines(std::int64_t elements) {
   return (ceil_div(elements, line) | 1) * line;
 }
 
+// From one row of so many elements to the next. Short rows reach every line of a cache as they are.
+template <class T>
+std::int64_t row_stride(std::int64_t elements) {
+  constexpr std::int64_t short_row = 4 * alignment / sizeof(T);
+  return elements <= short_row ? round_up(elements, alignment / sizeof(T)) : odd_lines<T>(elements);
+}
+
 // F(m, r).
 struct Filtering {
   std::int64_t m, r;
@@ -195,12 +202,12 @@ struct WeightCut {
 
     const std::int64_t lanes = kernels<T>().gemm.lanes;
     du_row = round_up(p.group_in(), lanes);
-    v_row = odd_lines<T>(p.group_in());
+    v_row = row_stride<T>(p.group_in());
     const std::int64_t row_bytes = f.positions() * du_row * size;  // of the sums of one output channel
     constexpr std::int64_t least_part = 32;
-    by_parts = p.group_out() * row_bytes <= cache_bytes && all_tiles * p.groups >= enough_tasks * least_part;
+    by_parts = p.group_out() * row_bytes <= cache_bytes && all_tiles * p.groups >= enough_tasks / 2 * least_part;
     outputs = by_parts ? p.group_out() : std::min(p.group_out(), round_up(shared_bytes / row_bytes, 4 * lanes));
-    m_row = odd_lines<T>(outputs);
+    m_row = row_stride<T>(outputs);
     const std::int64_t tile_bytes = f.positions() * (v_row + m_row) * size;
     parts = 1;
     part_tiles = all_tiles;
