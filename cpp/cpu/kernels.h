@@ -72,7 +72,7 @@ struct Lrn {
   double k = 1.0;
 
   // Elements of scratch that the kernels need.
-  int64_t scratch(int64_t channels) const { return 2 * (channels + size + 16); }
+  int64_t scratch(int64_t channels) const { return 4 * (channels + size + 16); }
 };
 
 template <class T>

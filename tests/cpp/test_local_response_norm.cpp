@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "cpu/reference/local_response_norm.h"
 #include "message_of.h"
 #include "op_testing.h"
@@ -11,7 +14,8 @@ namespace {
 
 // AlexNet's own size and beta, betas with and without a short cut, even windows, more than all channels.
 const Lrn cases[] = {{5, 1e-4, 0.75, 1.0}, {5, 1.0, 0.75, 2.0},  {3, 0.5, 0.5, 1.0}, {1, 2.0, 1.0, 1.5},
-                     {4, 0.9, 0.75, 1.0},  {2, 0.7, 1.25, 1.0}, {11, 0.3, 0.75, 1.0}};
+                     {4, 0.9, 0.75, 1.0},  {2, 0.7, 1.25, 1.0}, {11, 0.3, 0.75, 1.0}, {5, 1e-4, 0.6, 2.0},
+                     {3, 90.0, 0.3, 0.1},  {5, 8.0, 2.5, 0.7}};
 
 OpPtr make(const Lrn& lrn) { return std::make_shared<LocalResponseNorm>(lrn); }
 
@@ -58,6 +62,25 @@ TEST(LocalResponseNorm, works_in_place) {
   kernels<float>().lrn(lrn, px, static_cast<float*>(y.data()), pixels, channels, scratch.data());
   kernels<float>().lrn(lrn, px, px, pixels, channels, scratch.data());
   expect_same_bytes(x, y, "value");
+}
+
+// s is infinite, not a number, and 0.
+TEST(LocalResponseNorm, any_power_has_the_limits_of_pow) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const std::vector<double> x{1, 2, infinity, 3, 4, 5, std::nan(""), 6, 7, 0, 0, 0, 0};
+  const auto channels = static_cast<std::int64_t>(x.size());
+  std::vector<double> y(x.size()), expected(x.size());
+  for (const double k : {1.0, 0.0}) {
+    const Lrn lrn{3, 1.0, 0.6, k};
+    std::vector<double> scratch(static_cast<std::size_t>(lrn.scratch(channels)));
+    kernels<double>().lrn(lrn, x.data(), y.data(), 1, channels, scratch.data());
+    reference::local_response_norm(lrn, x.data(), expected.data(), 1, channels);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      EXPECT_EQ(std::isnan(y[i]), std::isnan(expected[i])) << i;
+      if (std::isnan(expected[i])) continue;
+      EXPECT_NEAR(y[i], expected[i], 1e-14) << i;
+    }
+  }
 }
 
 TEST(LocalResponseNorm, has_the_same_bytes_at_any_thread_count) {

@@ -1,9 +1,10 @@
 // Local response normalisation across the channels of channels-last pixels (Krizhevsky, Sutskever and
 // Hinton 2012, section 3.3, with alpha divided by the window's size). Window sums are `size` shifted loads
-// from a row padded with zeros, which stays in L1. Backward recomputes s: that costs less than reading it.
+// from a row padded with zeros, which stays in L1. A load that spans stores waits until they have left the
+// processor's buffer, so what one pixel needs is written while another one is computed: rows come in pairs.
+// Backward recomputes s: that costs less than reading it.
 #pragma once
 
-#include <math.h>
 #include <stdint.h>
 
 #include "cpu/generic/elementwise.h"
@@ -31,13 +32,11 @@ struct PowerOne {
   V operator()(V s) const { return V::broadcast(1) / s; }
 };
 
+// Exact to a few units in the last place of beta log(s).
 template <class V>
 struct PowerAny {
-  double beta;
-  V operator()(V s) const {
-    for (int i = 0; i < V::size; ++i) s.raw[i] = static_cast<typename V::T>(pow(s.raw[i], -beta));
-    return s;
-  }
+  V minus_beta;
+  V operator()(V s) const { return exp(minus_beta * log(s)); }
 };
 
 // Calls body(functor) with s -> s^-beta.
@@ -46,7 +45,7 @@ inline void with_power(double beta, Body body) {
   if (beta == 0.75) return body(PowerThreeQuarters<V>{});
   if (beta == 0.5) return body(PowerOneHalf<V>{});
   if (beta == 1.0) return body(PowerOne<V>{});
-  body(PowerAny<V>{beta});
+  body(PowerAny<V>{V::broadcast(static_cast<typename V::T>(-beta))});
 }
 
 // A row of channels between `before` zeros and as many behind it as the last window reads past the end.
@@ -87,13 +86,20 @@ void lrn(const Lrn& p, const typename V::T* x, typename V::T* y, int64_t pixels,
   using T = typename V::T;
   const V k = V::broadcast(static_cast<T>(p.k));
   const V scale = V::broadcast(static_cast<T>(p.alpha / static_cast<double>(p.size)));
-  const PaddedRow<V> squares(scratch, p.size / 2, channels, p.size);
+  const int64_t row = p.scratch(channels) / 4;
+  const PaddedRow<V> pair[] = {{scratch, p.size / 2, channels, p.size}, {scratch + row, p.size / 2, channels, p.size}};
+  const auto square = [&](int64_t pixel) {
+    if (pixel < pixels) map<V>(x + pixel * channels, pair[pixel % 2].row(), channels, [](V v) { return v * v; });
+  };
+  square(0);
   with_power<V>(p.beta, [&](auto power) {
-    for (int64_t pixel = 0; pixel < pixels; ++pixel, x += channels, y += channels) {
-      map<V>(x, squares.row(), channels, [](V v) { return v * v; });
+    for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+      square(pixel + 1);
+      const PaddedRow<V>& squares = pair[pixel % 2];
+      const int64_t at = pixel * channels;
       for (int64_t i = 0; i < channels; i += V::size) {
         const V s = k + scale * squares.window(i, p.size);
-        store_upto(load_upto<V>(x + i, channels - i) * power(s), y + i, channels - i);
+        store_upto(load_upto<V>(x + at + i, channels - i) * power(s), y + at + i, channels - i);
       }
     }
   });
@@ -107,23 +113,32 @@ void lrn_gradient(const Lrn& p, const typename V::T* x, const typename V::T* dy,
   const double alpha = p.alpha / static_cast<double>(p.size);
   const V scale = V::broadcast(static_cast<T>(alpha));
   const V slope = V::broadcast(static_cast<T>(2 * alpha * p.beta));
-  const PaddedRow<V> squares(scratch, p.size / 2, channels, p.size);
+  const int64_t row = p.scratch(channels) / 4;
+  const PaddedRow<V> squares[] = {{scratch, p.size / 2, channels, p.size},
+                                  {scratch + row, p.size / 2, channels, p.size}};
   // The channels whose windows hold i are the mirror image of the window of i.
-  const PaddedRow<V> terms(scratch + p.scratch(channels) / 2, (p.size - 1) / 2, channels, p.size);
+  const PaddedRow<V> terms[] = {{scratch + 2 * row, (p.size - 1) / 2, channels, p.size},
+                                {scratch + 3 * row, (p.size - 1) / 2, channels, p.size}};
+  const auto square = [&](int64_t pixel) {
+    if (pixel < pixels) map<V>(x + pixel * channels, squares[pixel % 2].row(), channels, [](V v) { return v * v; });
+  };
+  square(0);
   with_power<V>(p.beta, [&](auto power) {
-    for (int64_t pixel = 0; pixel < pixels; ++pixel, x += channels, dy += channels, dx += channels) {
-      map<V>(x, squares.row(), channels, [](V v) { return v * v; });
-      for (int64_t i = 0; i < channels; i += V::size) {
+    for (int64_t pixel = 0; pixel <= pixels; ++pixel) {
+      square(pixel + 1);
+      const int64_t at = pixel * channels;
+      for (int64_t i = 0; i < channels && pixel < pixels; i += V::size) {
         const int64_t count = channels - i;
-        const V s = k + scale * squares.window(i, p.size);
-        const V direct = load_upto<V>(dy + i, count) * power(s);
-        store_upto(direct * load_upto<V>(x + i, count) / s, terms.row() + i, count);
-        store_upto(direct, dx + i, count);
+        const V s = k + scale * squares[pixel % 2].window(i, p.size);
+        const V direct = load_upto<V>(dy + at + i, count) * power(s);
+        store_upto(direct * load_upto<V>(x + at + i, count) / s, terms[pixel % 2].row() + i, count);
+        store_upto(direct, dx + at + i, count);
       }
-      for (int64_t i = 0; i < channels; i += V::size) {
+      const int64_t before = at - channels;  // the pixel whose terms are complete
+      for (int64_t i = 0; i < channels && pixel > 0; i += V::size) {
         const int64_t count = channels - i;
-        const V indirect = slope * load_upto<V>(x + i, count) * terms.window(i, p.size);
-        store_upto(load_upto<V>(dx + i, count) - indirect, dx + i, count);
+        const V indirect = slope * load_upto<V>(x + before + i, count) * terms[(pixel - 1) % 2].window(i, p.size);
+        store_upto(load_upto<V>(dx + before + i, count) - indirect, dx + before + i, count);
       }
     }
   });

@@ -1,4 +1,4 @@
-// Exponential functions over Vec, exact to about 2 units in the last place, for the whole range:
+// Exponential functions and the logarithm over Vec, exact to about 2 units in the last place, for the whole range:
 // overflow gives inf, underflow goes through the denormals to 0, NaN stays NaN.
 #pragma once
 
@@ -19,6 +19,8 @@ struct ExpFormat<float> {
   static constexpr float ln2_high = 0x1.62e4p-1f, ln2_low = 0x1.7f7d1cp-20f;  // n * ln2_high is exact
   static constexpr float highest = 89.0f, lowest = -104.0f;                   // inf above, 0 below
   static constexpr float tanh_is_one = 9.5f;
+  static constexpr float smallest = 0x1p-126f, largest = 0x1.fffffep127f;  // normal numbers
+  static constexpr int atanh_terms = 5;
 };
 template <>
 struct ExpFormat<double> {
@@ -27,6 +29,8 @@ struct ExpFormat<double> {
   static constexpr double ln2_high = 0x1.62e42feep-1, ln2_low = 0x1.a39ef35793c76p-33;
   static constexpr double highest = 710.0, lowest = -746.0;
   static constexpr double tanh_is_one = 20.0;
+  static constexpr double smallest = 0x1p-1022, largest = 0x1.fffffffffffffp1023;
+  static constexpr int atanh_terms = 11;
 };
 
 inline constexpr double inverse_factorial[] = {
@@ -82,6 +86,38 @@ inline V exp(V x) {
   const typename Parts::Bits half = parts.n >> 1;
   const V scaled = (V::broadcast(1) + parts.q) * power_of_two<V>(half - 1);
   return scaled * power_of_two<V>(parts.n - half - 1);
+}
+
+// x = 2^n m with m in [sqrt(1/2), sqrt(2)), log m = 2 atanh(z) with z = (m - 1) / (m + 1) by its series. What is below
+// the normal numbers counts as 0, whose logarithm is -inf; that of negative numbers is NaN.
+template <class V>
+inline V log(V x) {
+  using T = typename V::T;
+  using Format = ExpFormat<T>;
+  using Bits = typename ExpParts<V>::Bits;
+  constexpr auto one_half_root = __builtin_bit_cast(typename Format::Bits, static_cast<T>(0x1.6a09e667f3bcdp-1));
+  // The exponent of x / sqrt(1/2), with the bias in front so that it is never negative.
+  const Bits bits = __builtin_bit_cast(Bits, x.raw);
+  const Bits bias = Bits{} + (typename Format::Bits{Format::bias} << Format::mantissa);
+  const Bits exponent = (bits - one_half_root + bias) >> Format::mantissa;
+  const V m{__builtin_bit_cast(typename V::Raw, bits + bias - (exponent << Format::mantissa))};
+  // Small integers in the lowest bits of a floating-point number.
+  constexpr T magic = static_cast<T>(1ull << Format::mantissa);
+  const Bits magic_bits = __builtin_bit_cast(Bits, V::broadcast(magic).raw);
+  const V n = V{__builtin_bit_cast(typename V::Raw, exponent | magic_bits)} - V::broadcast(magic + Format::bias);
+  const V one = V::broadcast(1);
+  const V z = (m - one) / (m + one);
+  const V square = z * z;
+  V series = V::broadcast(static_cast<T>(2.0 / (2 * Format::atanh_terms + 1)));
+#pragma GCC unroll 16
+  for (int i = Format::atanh_terms - 1; i >= 1; --i)
+    series = series * square + V::broadcast(static_cast<T>(2.0 / (2 * i + 1)));
+  V y = n * V::broadcast(Format::ln2_high) +
+        ((z + z) + (z * (square * series) + n * V::broadcast(Format::ln2_low)));
+  const T infinity = static_cast<T>(__builtin_inf());
+  y.raw = x.raw >= V::broadcast(Format::smallest).raw ? y.raw : V::broadcast(-infinity).raw;
+  y.raw = x.raw >= V{}.raw ? y.raw : V::broadcast(infinity - infinity).raw;  // of NaN, too
+  return {x.raw > V::broadcast(Format::largest).raw ? x.raw : y.raw};
 }
 
 template <class V>

@@ -77,7 +77,7 @@ void softmax_cross_entropy(const typename V::T* x, const int64_t* target, typena
     T* p = probabilities ? probabilities + i * cols : nullptr;
     const T sum = exp_row<V>(x, largest, p, cols);
     if (p) scale_row<V>(p, 1 / sum, cols);
-    loss[i] = (largest - x[target[i]]) + static_cast<T>(log(static_cast<double>(sum)));
+    loss[i] = (largest - x[target[i]]) + static_cast<T>(::log(static_cast<double>(sum)));
   }
 }
 
