@@ -127,8 +127,8 @@ struct NormalizationKernels {
   // hold this one. dx may be dy.
   void (*lrn_gradient)(const Lrn& lrn, const T* x, const T* dy, T* dx, int64_t pixels, int64_t channels, T* scratch);
 
-  // Mean of each column of contiguous rows, and its sum of squared distances from that mean; rows >= 1.
-  void (*moments)(const T* x, int64_t rows, int64_t cols, T* mean, T* m2);
+  // Mean of each column of rows at distance `stride`, and its sum of squared distances from that mean; rows >= 1.
+  void (*moments)(const T* x, int64_t stride, int64_t rows, int64_t cols, T* mean, T* m2);
   void (*batch_norm)(const BatchNormBlock<T>& block);
   // Column sums of dz and of dz (x - mean); writes dz.
   void (*batch_norm_sums)(const BatchNormGradientBlock<T>& block, T* sum_dz, T* sum_dz_x);

@@ -103,7 +103,7 @@ void from_batch(const BatchNorm::Options& options, const Extents& e, const Forwa
   T* squares = partial + e.blocks * e.cols;
   e.for_blocks(sizeof(T), [&](std::int64_t block) {
     const std::int64_t at = block * e.cols;
-    kernels<T>().moments(x + at * e.block_rows, e.rows_of(block), e.cols, means + at, squares + at);
+    kernels<T>().moments(x + at * e.block_rows, e.cols, e.rows_of(block), e.cols, means + at, squares + at);
   });
   const bool running = options.batch_statistics && args.state.size() > 4 && args.state[3] && args.state[4];
   T* running_mean = running ? args.state[3].as<T>() : nullptr;

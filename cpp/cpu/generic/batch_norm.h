@@ -11,35 +11,57 @@
 
 namespace fastcnn::generic {
 
-// Rows of a column block that stay in the first-level cache between two passes over them.
-inline constexpr int64_t rows_in_cache = 128;
+// Rows whose sums are added up apart from those of others.
+inline constexpr int64_t rows_of_sum = 128;
 
-// Mean and squared distances of one block of rows after the other, each in two passes, merged as in Chan,
-// Golub and LeVeque (1979), equation 1.5: nothing cancels, however far from 0 the mean is.
+// Sums of x - mean and of their squares, over rows at distance `stride`. Few columns take several rows at once, so
+// that as many sums go side by side as hide the latency of an addition.
+template <class V, class Columns>
+inline void sum_distances(const Columns& columns, const typename V::T* x, int64_t stride, int64_t rows, const V* mean,
+                          V* sum, V* squares) {
+  constexpr int count = Columns::vectors, together = 4 / count;
+  V sums[4] = {}, sums_of_squares[4] = {};
+  const auto add = [&](int64_t row, int at) {
+    for (int i = 0; i < count; ++i) {
+      const V d = columns.load(x + row * stride, i) - mean[i];
+      sums[at * count + i] = sums[at * count + i] + d;
+      sums_of_squares[at * count + i] = sums_of_squares[at * count + i] + d * d;
+    }
+  };
+  int64_t row = 0;
+  for (; row + together <= rows; row += together)
+    for (int at = 0; at < together; ++at) add(row + at, at);
+  for (; row < rows; ++row) add(row, 0);
+  for (int i = 0; i < count; ++i) {
+    sum[i] = sums[i];
+    squares[i] = sums_of_squares[i];
+    for (int at = 1; at < together; ++at) {
+      sum[i] = sum[i] + sums[at * count + i];
+      squares[i] = squares[i] + sums_of_squares[at * count + i];
+    }
+  }
+}
+
+// In one pass, a block of rows after the other, by their distances from the mean of those before (Youngs and Cramer
+// 1971, by blocks): nothing cancels, however far from 0 the mean is. The first block takes the mean of its first rows.
 template <class V>
-void moments(const typename V::T* x, int64_t rows, int64_t cols, typename V::T* mean, typename V::T* m2) {
+void moments(const typename V::T* x, int64_t stride, int64_t rows, int64_t cols, typename V::T* mean,
+             typename V::T* m2) {
   using T = typename V::T;
+  constexpr int64_t first_rows = 16;
   for_column_blocks<V>(cols, [&](auto columns, int64_t j) {
     constexpr int count = decltype(columns)::vectors;
-    V mean_so_far[count] = {}, m2_so_far[count] = {};
-    for (int64_t row = 0; row < rows; row += rows_in_cache) {
-      const int64_t n = rows - row < rows_in_cache ? rows - row : rows_in_cache;
-      const T* block = x + row * cols + j;
-      const T* end = block + n * cols;
-      V block_mean[count] = {}, block_m2[count] = {};
-      for (const T* p = block; p < end; p += cols)
-        for (int i = 0; i < count; ++i) block_mean[i] = block_mean[i] + columns.load(p, i);
-      for (int i = 0; i < count; ++i) block_mean[i] = block_mean[i] / V::broadcast(static_cast<T>(n));
-      for (const T* p = block; p < end; p += cols)
-        for (int i = 0; i < count; ++i) {
-          const V d = columns.load(p, i) - block_mean[i];
-          block_m2[i] = block_m2[i] + d * d;
-        }
-      const V share = V::broadcast(static_cast<T>(n) / static_cast<T>(row + n));
+    V mean_so_far[count] = {}, m2_so_far[count] = {}, sum[count], squares[count];
+    const int64_t first = rows < first_rows ? rows : first_rows;
+    sum_distances<V>(columns, x + j, stride, first, mean_so_far, sum, squares);
+    for (int i = 0; i < count; ++i) mean_so_far[i] = sum[i] / V::broadcast(static_cast<T>(first));
+    for (int64_t row = 0; row < rows; row += rows_of_sum) {
+      const int64_t end = rows - row < rows_of_sum ? rows : row + rows_of_sum;
+      sum_distances<V>(columns, x + row * stride + j, stride, end - row, mean_so_far, sum, squares);
       for (int i = 0; i < count; ++i) {
-        const V d = block_mean[i] - mean_so_far[i];
-        mean_so_far[i] = mean_so_far[i] + share * d;
-        m2_so_far[i] = m2_so_far[i] + (block_m2[i] + d * d * (share * V::broadcast(static_cast<T>(row))));
+        const V shift = sum[i] / V::broadcast(static_cast<T>(end));
+        mean_so_far[i] = mean_so_far[i] + shift;
+        m2_so_far[i] = m2_so_far[i] + (squares[i] - sum[i] * shift);
       }
     }
     for (int i = 0; i < count; ++i) {
@@ -100,8 +122,8 @@ void batch_norm_sums(const BatchNormGradientBlock<typename V::T>& b, typename V:
         scale[i] = columns.load(b.scale + j, i);
         shift[i] = columns.load(b.shift + j, i);
       }
-      for (int64_t row = 0; row < b.rows; row += rows_in_cache) {
-        const int64_t row_end = b.rows - row < rows_in_cache ? b.rows : row + rows_in_cache;
+      for (int64_t row = 0; row < b.rows; row += rows_of_sum) {
+        const int64_t row_end = b.rows - row < rows_of_sum ? b.rows : row + rows_of_sum;
         V block[count] = {}, block_x[count] = {};
         for (int64_t at = row * b.cols + j; at < row_end * b.cols; at += b.cols)
           for (int i = 0; i < count; ++i) {
