@@ -21,6 +21,8 @@ struct Executor::Bound {
   std::vector<View> dx;
   std::byte* saved;
   std::byte* scratch;
+  const std::byte* moments_of_x;
+  std::byte* moments_of_y;
   const std::byte* prepared = nullptr;
   std::vector<View> state{};  // x that the op updates
 };
@@ -106,7 +108,9 @@ Executor::Bound Executor::bind(const Step& step) const {
               .dy = view(step.dy),
               .dx = {},
               .saved = range(step.saved),
-              .scratch = range(step.scratch)};
+              .scratch = range(step.scratch),
+              .moments_of_x = range(step.moments_of_x),
+              .moments_of_y = range(step.moments_of_y)};
   for (const Place& place : step.x) bound.x.push_back(view(place));
   for (const Place& place : step.dx) bound.dx.push_back(view(place));
   return bound;
@@ -294,7 +298,8 @@ void Executor::run(const Bound& bound) const {
   const Scratch scratch(bound.scratch, per_thread_.get(), align_up(plan_->scratch().per_thread));
   switch (bound.step->kind) {
     case Step::Kind::forward:
-      bound.op->forward({bound.x, bound.y, bound.saved, scratch, &run_, bound.prepared, bound.state});
+      bound.op->forward({bound.x, bound.y, bound.saved, scratch, &run_, bound.prepared, bound.state,
+                         bound.moments_of_x, bound.moments_of_y});
       break;
     case Step::Kind::recompute:
       bound.op->recompute({bound.x, bound.y, bound.saved, scratch, &run_});

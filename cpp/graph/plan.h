@@ -52,6 +52,8 @@ struct Step {
   std::vector<Place> dx{};
   ArenaRange saved{};    // written by forward for backward
   ArenaRange scratch{};  // shared scratch, of this step alone
+  ArenaRange moments_of_x{};  // in a forward step: gathered by the one that made x[0]
+  ArenaRange moments_of_y{};  // in a forward step: gathered for those that read y
   std::size_t alive_bytes = 0;     // in the arena during this step
   std::size_t prepared_bytes = 0;  // of what Op::prepare makes for a forward step at inference
 };

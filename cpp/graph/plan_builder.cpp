@@ -20,6 +20,8 @@ void for_each_block(S& step, F&& f) {
   for (auto& place : step.dx) visit(place);
   if (step.saved.bytes > 0) f(step.saved.offset);
   if (step.scratch.bytes > 0) f(step.scratch.offset);
+  if (step.moments_of_x.bytes > 0) f(step.moments_of_x.offset);
+  if (step.moments_of_y.bytes > 0) f(step.moments_of_y.offset);
 }
 
 }  // namespace
@@ -34,6 +36,7 @@ PlanBuilder::PlanBuilder(const Graph& graph, Mode mode, Gradients gradients)
       absent_(graph.values().size(), false),
       unread_(graph.values().size(), 0),
       saved_(graph.nodes().size()),
+      moments_(graph.values().size()),
       gradients_(graph.values().size()),
       has_gradient_place_(graph.parameters().size(), false) {}
 
@@ -104,6 +107,16 @@ bool PlanBuilder::can_run_in_place(const Node& node, Specs x) const {
   return unread_[v] == 1 && !kept_[v] && graph_.spec(node.inputs[0]).bytes() == graph_.spec(node.output).bytes();
 }
 
+// Of each value, whether a step of the forward pass in training reads its moments.
+std::vector<bool> PlanBuilder::find_wanted_moments() const {
+  std::vector<bool> wanted(graph_.values().size(), false);
+  if (mode_ == Mode::inference) return wanted;
+  for (const Node& node : graph_.nodes()) {
+    if (node.op->takes_moments(graph_.input_specs(node))) wanted[static_cast<std::size_t>(node.inputs[0])] = true;
+  }
+  return wanted;
+}
+
 void PlanBuilder::lay_out_inputs() {
   for (const GraphInput& input : graph_.inputs()) {
     layout_.inputs.push_back(places_[static_cast<std::size_t>(input.value)] = new_block(graph_.spec(input.value)));
@@ -120,6 +133,7 @@ void PlanBuilder::lay_out_forward() {
       if (v != no_value) ++unread_[static_cast<std::size_t>(v)];
     }
   }
+  const std::vector<bool> wants_moments = find_wanted_moments();
   for (std::size_t n = 0; n < graph_.nodes().size(); ++n) {
     const Node& node = graph_.nodes()[n];
     const std::vector<Spec> x = graph_.input_specs(node);
@@ -132,6 +146,9 @@ void PlanBuilder::lay_out_forward() {
       step.y = new_block(graph_.spec(node.output));
     }
     if (mode_ == Mode::training) step.saved = saved_[n] = new_range(node.op->backward_needs(x).saved_bytes);
+    const auto y = static_cast<std::size_t>(node.output);
+    if (wants_moments[y]) moments_[y] = step.moments_of_y = new_range(node.op->moments_bytes(x));
+    if (node.op->takes_moments(x)) step.moments_of_x = moments_[static_cast<std::size_t>(node.inputs[0])];
     Phase phase = Phase::forward;
     if (mode_ == Mode::inference) {
       phase = Phase::inference;

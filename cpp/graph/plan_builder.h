@@ -33,6 +33,7 @@ class PlanBuilder {
   std::vector<bool> find_fixed_values() const;  // those of them that the caller or the model holds
   void drop_values();
   bool can_run_in_place(const Node& node, Specs x) const;
+  std::vector<bool> find_wanted_moments() const;
 
   void seed_gradients();
   // Before a backward step reads it: a value that was dropped is made again, and what that takes before it.
@@ -58,6 +59,7 @@ class PlanBuilder {
   std::vector<bool> absent_;           // of each value, in the backward pass: neither kept nor made again yet
   std::vector<int> unread_;            // of each value: readers in the forward pass that have not run yet
   std::vector<ArenaRange> saved_;      // of each node
+  std::vector<ArenaRange> moments_;    // of each value
   std::vector<Place> gradients_;       // of each value: the sum of what has been contributed so far
   std::vector<bool> has_gradient_place_;  // of each parameter: a step writes the place of its gradient
 };

@@ -54,6 +54,8 @@ std::string line(const Plan& plan, const Step& step) {
   std::string text = "  ";
   text.append(column(plan.step_name(step), 29)).append(column(op, 37)).append(column(shape, 20));
   text.append(column(megabytes(step.alive_bytes), 11)).append(results(step));
+  if (step.moments_of_x.bytes > 0) text += "; moments gathered";
+  if (step.moments_of_y.bytes > 0) text += "; gathers moments";
   if (!algorithm.empty()) text.append("; ").append(algorithm);
   return text;
 }

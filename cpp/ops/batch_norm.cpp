@@ -83,6 +83,8 @@ bool BatchNorm::updates(int input) const {
 
 bool BatchNorm::differentiable(int input) const { return input != 3 && input != 4; }
 
+bool BatchNorm::takes_moments(Specs x) const { return options_.batch_statistics || !is_present(x, 3); }
+
 bool BatchNorm::gradient_reads_y() const {
   const Activation& f = options_.activation;
   const bool is_cheap = f.kind == Activation::Kind::relu || f.kind == Activation::Kind::relu6;

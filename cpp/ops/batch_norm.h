@@ -42,6 +42,7 @@ class BatchNorm final : public Op {
   std::shared_ptr<const Op> fused_with(const Activation& f) const override;
   std::shared_ptr<const Op> fused_with_add(Specs x) const override;
   std::optional<ChannelNorm> as_channel_norm(Specs x) const override;
+  bool takes_moments(Specs x) const override;
   bool is_cheap() const override { return true; }
   // Throws ShapeError in training when there is only one value per channel.
   void forward(const ForwardArgs& args) const override;

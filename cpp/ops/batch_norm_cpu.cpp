@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "cpu/kernels.h"
 #include "ops/batch_norm.h"
+#include "ops/channel_moments.h"
 #include "ops/checks.h"
 #include "ops/parallel.h"
 
@@ -52,31 +53,18 @@ struct Coefficients {
   }
 };
 
-struct Moments {
-  double mean;
-  double squares;  // sum of squared distances from the mean
-};
-
-// The moments of column c from those of the blocks (Chan, Golub and LeVeque 1979), in double precision.
-template <class T>
-Moments merge_moments(const Extents& e, const T* means, const T* squares, std::int64_t c) {
-  double sum = 0;
-  for (std::int64_t block = 0; block < e.blocks; ++block)
-    sum += static_cast<double>(e.rows_of(block)) * static_cast<double>(means[block * e.cols + c]);
-  Moments merged{.mean = sum / static_cast<double>(e.rows), .squares = 0};
-  for (std::int64_t block = 0; block < e.blocks; ++block) {
-    const double d = static_cast<double>(means[block * e.cols + c]) - merged.mean;
-    merged.squares +=
-        static_cast<double>(squares[block * e.cols + c]) + static_cast<double>(e.rows_of(block)) * d * d;
-  }
-  return merged;
-}
-
-// Calls body(c) for all channels, in parallel where there are many blocks to merge.
-template <class F>
-void for_channels(const Extents& e, F body) {
-  parallel_ranges(e.cols, 8 * e.blocks, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t c = begin; c < end; ++c) body(c);
+// Calls body(channel, sum of a, sum of b) with the sums over all blocks, in parallel where there are many.
+template <class T, class F>
+void add_blocks(const Extents& e, const T* a, const T* b, F body) {
+  for_channel_groups(e.cols, 8 * e.blocks, [&](std::int64_t first, std::int64_t channels) {
+    double sum_a[channel_group] = {}, sum_b[channel_group] = {};
+    for (std::int64_t at = first; at < e.blocks * e.cols; at += e.cols) {
+      for (std::int64_t c = 0; c < channels; ++c) {
+        sum_a[c] += static_cast<double>(a[at + c]);
+        sum_b[c] += static_cast<double>(b[at + c]);
+      }
+    }
+    for (std::int64_t c = 0; c < channels; ++c) body(first + c, sum_a[c], sum_b[c]);
   });
 }
 
@@ -97,25 +85,27 @@ bool is_absent(const ConstView& x) { return x.spec.shape.rank() == 0; }
 // Coefficients from the batch; running statistics follow, where there are any.
 template <class T>
 void from_batch(const BatchNorm::Options& options, const Extents& e, const ForwardArgs& args,
-                Coefficients<T> coefficients, T* partial) {
-  const T* x = args.x[0].as<T>();
-  T* means = partial;
-  T* squares = partial + e.blocks * e.cols;
-  e.for_blocks(sizeof(T), [&](std::int64_t block) {
-    const std::int64_t at = block * e.cols;
-    kernels<T>().moments(x + at * e.block_rows, e.cols, e.rows_of(block), e.cols, means + at, squares + at);
-  });
+                Coefficients<T> coefficients, std::byte* partial) {
+  const bool gathered = args.moments_of_x != nullptr;
+  const ChannelMoments<T> moments = gathered ? ChannelMoments<T>::gathered(args.moments_of_x, e.cols)
+                                             : ChannelMoments<T>(partial, e.blocks, e.cols);
+  if (!gathered) {
+    const T* x = args.x[0].as<T>();
+    e.for_blocks(sizeof(T), [&](std::int64_t block) {
+      moments.gather(block, x, block * e.block_rows, e.rows_of(block));
+    });
+  }
   const bool running = options.batch_statistics && args.state.size() > 4 && args.state[3] && args.state[4];
   T* running_mean = running ? args.state[3].as<T>() : nullptr;
   T* running_var = running ? args.state[4].as<T>() : nullptr;
   const T* gamma = input<T>(args.x, 1);
   const T* beta = input<T>(args.x, 2);
-  for_channels(e, [&](std::int64_t c) {
-    const Moments m = merge_moments(e, means, squares, c);
-    coefficients.set(c, m.mean, m.squares / static_cast<double>(e.rows), options.eps, gamma, beta);
+  moments.merge([&](std::int64_t c, double mean, double squares, std::int64_t pixels) {
+    const auto n = static_cast<double>(pixels);
+    coefficients.set(c, mean, squares / n, options.eps, gamma, beta);
     if (running_mean == nullptr) return;
-    move_towards(running_mean[c], options.momentum, m.mean);
-    move_towards(running_var[c], options.momentum, m.squares / static_cast<double>(e.rows - 1));
+    move_towards(running_mean[c], options.momentum, mean);
+    move_towards(running_var[c], options.momentum, squares / (n - 1));
   });
 }
 
@@ -141,9 +131,11 @@ ScratchSize BatchNorm::scratch(Specs x, Phase phase) const {
   const auto element = size_of(x[0].dtype);
   const auto partial = static_cast<std::size_t>(2 * e.blocks * e.cols) * element;
   const auto channels = static_cast<std::size_t>(e.cols) * element;
+  const std::size_t moments = dispatch_floating(
+      x[0].dtype, [&]<class T>() { return ChannelMoments<T>::bytes(e.blocks, e.cols); });
   switch (phase) {
-    case Phase::inference: return {.shared = align_up(4 * channels) + (is_present(x, 3) ? 0 : partial)};
-    case Phase::forward: return {.shared = partial};
+    case Phase::inference: return {.shared = align_up(4 * channels) + (is_present(x, 3) ? 0 : moments)};
+    case Phase::forward: return {.shared = moments};
     case Phase::backward: return {.shared = align_up(2 * channels) + partial};
   }
   return {};
@@ -163,7 +155,7 @@ void BatchNorm::forward(const ForwardArgs& args) const {
     const Coefficients<T> c(saving ? args.saved : args.scratch.shared<T>(), e.cols);
     const Scratch rest = saving ? args.scratch : args.scratch.after(coefficient_bytes);
     if (batch) {
-      from_batch(options_, e, args, c, rest.shared<T>());
+      from_batch(options_, e, args, c, rest.shared<std::byte>());
     } else {
       from_running(options_, e, args, c);
     }
@@ -231,12 +223,7 @@ void BatchNorm::backward(const BackwardArgs& args) const {
     e.for_blocks(4 * sizeof(T), [&](std::int64_t block) {
       kernels<T>().batch_norm_sums(block_at(block), sums + block * e.cols, sums_x + block * e.cols);
     });
-    for_channels(e, [&](std::int64_t i) {
-      double sum = 0, sum_x = 0;
-      for (std::int64_t block = 0; block < e.blocks; ++block) {
-        sum += static_cast<double>(sums[block * e.cols + i]);
-        sum_x += static_cast<double>(sums_x[block * e.cols + i]);
-      }
+    add_blocks(e, sums, sums_x, [&](std::int64_t i, double sum, double sum_x) {
       const auto inverse = static_cast<double>(c.inverse_deviation[i]);
       const double share = batch ? static_cast<double>(c.scale[i]) / static_cast<double>(e.rows) : 0.0;
       if (dgamma != nullptr) dgamma[i] = static_cast<T>(sum_x * inverse);

@@ -50,6 +50,7 @@ class Conv2d final : public Op {
   ScratchSize scratch(Specs x, Phase phase) const override;
   std::int64_t macs(Specs x) const override;
   std::string algorithm(Specs x) const override;
+  std::size_t moments_bytes(Specs x) const override;
   std::shared_ptr<const Op> fused_with(const Activation& f) const override;
   std::shared_ptr<const Op> fused_with(const ChannelNorm& norm, Specs x) const override;
   std::shared_ptr<const Op> fused_with_add(Specs x) const override;

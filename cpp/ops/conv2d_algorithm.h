@@ -9,6 +9,7 @@
 
 #include "cpu/gemm.h"
 #include "cpu/windows.h"
+#include "ops/channel_moments.h"
 #include "ops/op.h"
 
 namespace fastcnn {
@@ -50,9 +51,13 @@ class Conv2dAlgorithm {
   // Makes that form. Where there is one, it is what the pass gets as its w.
   virtual void prepare(const Conv2dProblem&, Conv2dPass, const T* /*w*/, T* /*prepared*/) const {}
 
-  // y = f(x * w + bias).
+  // Into how many parts, runs of pixels, forward cuts y to gather the moments of each while it is in the cache;
+  // 0: it can't.
+  virtual std::int64_t moments_parts(const Conv2dProblem&) const { return 0; }
+
+  // y = f(x * w + bias). Gathers `moments`, of moments_parts() parts, unless they are null.
   virtual void forward(const Conv2dProblem& p, const T* x, const T* w, const Epilogue<T>& epilogue, T* y,
-                       const Scratch& scratch) const = 0;
+                       const Scratch& scratch, const ChannelMoments<T>* moments = nullptr) const = 0;
   // dx, written in full; dy is the gradient before bias and activation.
   virtual void backward_data(const Conv2dProblem& p, const T* dy, const T* w, T* dx,
                              const Scratch& scratch) const = 0;

@@ -1,5 +1,6 @@
 // Hands the passes to the algorithms; the gradients of bias and activation, which are the same for all.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/error.h"
@@ -133,6 +134,17 @@ ScratchSize Conv2d::scratch(Specs x, Phase phase) const {
   });
 }
 
+// What is small is still in a cache that all threads share when the next op reads it: gathering saves nothing.
+std::size_t Conv2d::moments_bytes(Specs x) const {
+  const Conv2dProblem p = problem(x[0].shape, x[1].shape);
+  if (p.n == 0) return 0;
+  return dispatch_floating(x[0].dtype, [&]<class T>() -> std::size_t {
+    if (selection_.is_auto() && !outgrows_caches(static_cast<std::size_t>(p.pixels() * p.c_out) * sizeof(T))) return 0;
+    const std::int64_t parts = Pass<T>(*this, p, Conv2dPass::forward).algorithm.moments_parts(p);
+    return parts > 0 ? ChannelMoments<T>::bytes(parts, p.c_out) : 0;
+  });
+}
+
 void Conv2d::forward(const ForwardArgs& args) const {
   const Conv2dProblem p = problem(args.x[0].spec.shape, args.x[1].spec.shape);
   if (p.n == 0) return;
@@ -149,9 +161,11 @@ void Conv2d::forward(const ForwardArgs& args) const {
     }
     const auto [w, scratch] = pass.weights(weights, reinterpret_cast<const T*>(prepared), args.scratch);
     const T* residual = options_.residual ? args.x.back().as<T>() : nullptr;
+    std::optional<ChannelMoments<T>> moments;
+    if (args.moments_of_y != nullptr) moments.emplace(args.moments_of_y, pass.algorithm.moments_parts(p), p.c_out);
     pass.algorithm.forward(p, args.x[0].as<T>(), w,
                            {.bias = bias, .residual = residual, .activation = options_.activation}, args.y.as<T>(),
-                           scratch);
+                           scratch, moments ? &*moments : nullptr);
   });
 }
 

@@ -50,18 +50,31 @@ struct TapsInside {
   std::int64_t count() const { return end - begin; }
 };
 
-// Calls body(image, row) for all rows of a batch of images, a few rows to a task: enough tasks for many
-// cores, and tasks so long that what they read twice, where they meet, is little.
-template <class F>
-void for_rows(std::int64_t images, std::int64_t rows, std::int64_t row_elements, std::int64_t taps, F body) {
-  const std::int64_t all = images * rows;
-  const std::int64_t elements = std::clamp<std::int64_t>(all * row_elements / 64, 1 << 14, 1 << 16);
-  const std::int64_t rows_per_task = std::max<std::int64_t>(1, elements / row_elements);
-  parallel_for(ceil_div(all, rows_per_task), 2 * taps * rows_per_task * row_elements, [&](std::int64_t task, int) {
-    const std::int64_t end = std::min(all, (task + 1) * rows_per_task);
-    for (std::int64_t row = task * rows_per_task; row < end; ++row) body(row / rows, row % rows);
-  });
-}
+// The rows of a batch of images, a few of them to a task: enough tasks for many cores, and tasks so long that
+// what they read twice, where they meet, is little.
+struct RowsCut {
+  std::int64_t rows;  // of an image
+  std::int64_t row_elements;
+  std::int64_t all, rows_per_task, tasks;
+
+  RowsCut(std::int64_t images, std::int64_t rows_of_image, std::int64_t elements_of_row)
+      : rows(rows_of_image), row_elements(elements_of_row), all(images * rows) {
+    const std::int64_t elements = std::clamp<std::int64_t>(all * row_elements / 64, 1 << 14, 1 << 16);
+    rows_per_task = std::max<std::int64_t>(1, elements / row_elements);
+    tasks = ceil_div(all, rows_per_task);
+  }
+
+  // Calls body(image, row) for each row, and then finish(task, first row of the batch, rows) for those of a task.
+  template <class F, class Finish>
+  void for_rows(std::int64_t taps, F body, Finish finish) const {
+    parallel_for(tasks, 2 * taps * rows_per_task * row_elements, [&](std::int64_t task, int) {
+      const std::int64_t begin = task * rows_per_task;
+      const std::int64_t end = std::min(all, begin + rows_per_task);
+      for (std::int64_t row = begin; row < end; ++row) body(row / rows, row % rows);
+      finish(task, begin, end - begin);
+    });
+  }
+};
 
 // How the gradient of the weights is cut: channels, and bands of rows of dy, whose sums are added in order.
 struct WeightsCut {
@@ -107,10 +120,15 @@ class Depthwise final : public Conv2dAlgorithm<T> {
       for (std::int64_t tap = 0; tap < p.taps(); ++tap) prepared[tap * p.c_in + c] = w[c * p.taps() + tap];
   }
 
-  void forward(const Conv2dProblem& p, const T* x, const T* w, const Epilogue<T>& epilogue, T* y,
-               const Scratch&) const override {
+  std::int64_t moments_parts(const Conv2dProblem& p) const override { return output_cut(p).tasks; }
+
+  void forward(const Conv2dProblem& p, const T* x, const T* w, const Epilogue<T>& epilogue, T* y, const Scratch&,
+               const ChannelMoments<T>* moments) const override {
     const std::int64_t channels = p.c_in;
-    for_rows(p.n, p.h_out, p.w_out * channels, p.taps(), [&](std::int64_t image, std::int64_t row) {
+    const auto gather = [&](std::int64_t task, std::int64_t row, std::int64_t rows) {
+      if (moments != nullptr) moments->gather(task, y, row * p.w_out, rows * p.w_out);
+    };
+    const auto convolve = [&](std::int64_t image, std::int64_t row) {
       const std::int64_t top = row * p.stride_h - p.pad_h;
       const TapsInside inside(top, p.k_h, p.dilation_h, p.h_in);
       const std::int64_t at = (image * p.h_out + row) * p.w_out * channels;
@@ -133,13 +151,14 @@ class Depthwise final : public Conv2dAlgorithm<T> {
            .bias = epilogue.bias,
            .residual = epilogue.residual != nullptr ? epilogue.residual + at : nullptr,
            .f = epilogue.activation});
-    });
+    };
+    output_cut(p).for_rows(p.taps(), convolve, gather);
   }
 
   void backward_data(const Conv2dProblem& p, const T* dy, const T* w, T* dx, const Scratch&) const override {
     const std::int64_t channels = p.c_in;
     const std::int64_t taps = ceil_div(p.k_h, p.stride_h) * ceil_div(p.k_w, p.stride_w);
-    for_rows(p.n, p.h_in, p.w_in * channels, taps, [&](std::int64_t image, std::int64_t row) {
+    const auto correlate = [&](std::int64_t image, std::int64_t row) {
       const TapsOfClass vertical(row, p.k_h, p.stride_h, p.pad_h, p.dilation_h);
       const TapsInside inside(vertical.output, vertical.count, -vertical.output_step, p.h_out);
       const std::int64_t dy_row = vertical.output - inside.begin * vertical.output_step;
@@ -167,7 +186,8 @@ class Depthwise final : public Conv2dAlgorithm<T> {
                                     .residual = nullptr,
                                     .f = {}});
       }
-    });
+    };
+    RowsCut(p.n, p.h_in, p.w_in * channels).for_rows(taps, correlate, [](auto...) {});
   }
 
   void backward_weights(const Conv2dProblem& p, const T* x, const T* dy, T* dw,
@@ -213,6 +233,9 @@ class Depthwise final : public Conv2dAlgorithm<T> {
     for (std::int64_t c = 0; c < channels; ++c)
       for (std::int64_t tap = 0; tap < p.taps(); ++tap) dw[c * p.taps() + tap] = total[tap * channels + c];
   }
+
+ private:
+  static RowsCut output_cut(const Conv2dProblem& p) { return {p.n, p.h_out, p.w_out * p.c_out}; }
 };
 
 }  // namespace

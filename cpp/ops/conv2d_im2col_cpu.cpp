@@ -156,8 +156,12 @@ class Im2col final : public Conv2dAlgorithm<T> {
             .per_thread = static_cast<std::size_t>(cut.chunk * cut.taps * p.group_in()) * sizeof(T)};
   }
 
+  std::int64_t moments_parts(const Conv2dProblem& p) const override {
+    return by_chunks<T>(p) ? ceil_div(p.pixels(), even_chunk(p.pixels(), chunk_pixels<T>(p))) : 0;
+  }
+
   void forward(const Conv2dProblem& p, const T* x, const T* w, const Epilogue<T>& epilogue, T* y,
-               const Scratch& scratch) const override {
+               const Scratch& scratch, const ChannelMoments<T>* moments) const override {
     if (!by_chunks<T>(p)) {
       T* col = scratch.template shared<T>();
       for (std::int64_t group = 0; group < p.groups; ++group) {
@@ -178,6 +182,8 @@ class Im2col final : public Conv2dAlgorithm<T> {
       T* col = scratch.template of_worker<T>(worker);
       make_columns(p, group, x, pixel, pixel_end, 0, p.taps(), col);
       gemm(columns_times_weights(p, group, pixel, pixel_end - pixel, col, w, epilogue, y));
+      if (moments != nullptr)
+        moments->gather(pixel / chunk, y, pixel, pixel_end - pixel, group * p.group_out(), p.group_out());
     });
   }
 

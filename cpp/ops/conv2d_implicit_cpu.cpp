@@ -75,10 +75,13 @@ struct Cut {
   void cut_rows_first(const Correlation<T>& q, std::int64_t all) {
     constexpr std::int64_t enough_tasks = 64;
     constexpr std::int64_t enough_ops = 1 << 20;
+    constexpr std::int64_t cached_y = 512 << 10;  // of a task: in the second-level cache until its moments are gathered
     const std::int64_t row_ops = 2 * q.g.w_out * q.c_out * q.depth();
     const std::int64_t wanted = std::max(ceil_div(q.n * q.groups * q.g.h_out, enough_tasks),
                                          ceil_div(enough_ops, std::max<std::int64_t>(1, row_ops)));
-    const ImageCut cut = ImageCut::of<T>(q.g, q.c_in, q.n, wanted);
+    const std::int64_t row_bytes = q.g.w_out * q.c_out * static_cast<std::int64_t>(sizeof(T));
+    const std::int64_t fit = std::max<std::int64_t>(1, cached_y / row_bytes);
+    const ImageCut cut = ImageCut::of<T>(q.g, q.c_in, q.n, std::min(wanted, fit));
     set(cut, all, std::min(all, ceil_div(fewest_tasks, cut.image_cuts * cut.row_cuts * q.groups)));
   }
 
@@ -107,7 +110,7 @@ std::size_t correlation_bytes(const Correlation<T>& q) {
 
 template <class T>
 void run(const Correlation<T>& q, const T* x, const T* w, const Epilogue<T>& epilogue, T* y,
-         const Scratch& scratch) {
+         const Scratch& scratch, const ChannelMoments<T>* moments = nullptr) {
   const Cut<T> cut(q);
   const ImplicitKernels<T>& kernel = kernels<T>().implicit;
   const std::int64_t ops = 2 * cut.images * cut.rows * q.g.w_out * cut.tiles * kernel.cols * q.depth();
@@ -164,6 +167,12 @@ void run(const Correlation<T>& q, const T* x, const T* w, const Epilogue<T>& epi
                             .activation = end.activation});
         }
       }
+    }
+    if (moments != nullptr) {
+      const std::int64_t piece = image / cut.images * cut.row_cuts + row / cut.rows;
+      const std::int64_t first = first_tile * kernel.cols;
+      moments->gather(piece, y, (image * q.g.h_out + row) * q.g.w_out,
+                      (image_end - image) * (row_end - row) * q.g.w_out, group * q.c_out + first, col_end - first);
     }
   });
 }
@@ -335,9 +344,14 @@ class Implicit final : public Conv2dAlgorithm<T> {
     });
   }
 
+  std::int64_t moments_parts(const Conv2dProblem& p) const override {
+    const Cut<T> cut(forward_correlation<T>(p));
+    return cut.image_cuts * cut.row_cuts;
+  }
+
   void forward(const Conv2dProblem& p, const T* x, const T* w, const Epilogue<T>& epilogue, T* y,
-               const Scratch& scratch) const override {
-    run(forward_correlation<T>(p), x, w, epilogue, y, scratch);
+               const Scratch& scratch, const ChannelMoments<T>* moments) const override {
+    run(forward_correlation<T>(p), x, w, epilogue, y, scratch, moments);
   }
 
   void backward_data(const Conv2dProblem& p, const T* dy, const T* w, T* dx,

@@ -1,4 +1,7 @@
 // A 1x1 kernel at stride 1 is a matrix product of pixels and channels as they lie in memory.
+#include <algorithm>
+
+#include "core/thread_pool.h"
 #include "cpu/kernels.h"
 #include "ops/conv2d_algorithm.h"
 #include "ops/conv2d_weight_gradient.h"
@@ -35,24 +38,40 @@ class Pointwise final : public Conv2dAlgorithm<T> {
     }
   }
 
+  std::int64_t moments_parts(const Conv2dProblem& p) const override {
+    return packs_weights(p, Conv2dPass::forward) ? (p.pixels() + pixels_in_cache(p) - 1) / pixels_in_cache(p) : 0;
+  }
+
   void forward(const Conv2dProblem& p, const T* x, const T* w, const Epilogue<T>& epilogue, T* y,
-               const Scratch&) const override {
+               const Scratch&, const ChannelMoments<T>* moments) const override {
     const bool packed = packs_weights(p, Conv2dPass::forward);
-    for (std::int64_t group = 0; group < p.groups; ++group) {
+    const auto product = [&](std::int64_t group, std::int64_t pixel, std::int64_t pixels) {
       const std::int64_t out = group * p.group_out();
-      parallel_gemm<T>({.trans_b = true,
-                        .m = p.pixels(),
-                        .n = p.group_out(),
-                        .k = p.group_in(),
-                        .a = x + group * p.group_in(),
-                        .lda = p.c_in,
-                        .b = packed ? w + group * group_elements(p, Conv2dPass::forward) : w + out * p.group_in(),
-                        .ldb = p.group_in(),
-                        .b_packed = packed,
-                        .c = y + out,
-                        .ldc = p.c_out,
-                        .epilogue = epilogue.at(out, out)});
+      const std::int64_t at = pixel * p.c_out + out;
+      return Gemm<T>{.trans_b = true,
+                     .m = pixels,
+                     .n = p.group_out(),
+                     .k = p.group_in(),
+                     .a = x + pixel * p.c_in + group * p.group_in(),
+                     .lda = p.c_in,
+                     .b = packed ? w + group * group_elements(p, Conv2dPass::forward) : w + out * p.group_in(),
+                     .ldb = p.group_in(),
+                     .b_packed = packed,
+                     .c = y + at,
+                     .ldc = p.c_out,
+                     .epilogue = epilogue.at(at, out)};
+    };
+    if (moments == nullptr) {
+      for (std::int64_t group = 0; group < p.groups; ++group) parallel_gemm(product(group, 0, p.pixels()));
+      return;
     }
+    const std::int64_t step = pixels_in_cache(p);
+    parallel_for(moments_parts(p), 2 * step * p.weights(), [&](std::int64_t part, int) {
+      const std::int64_t pixel = part * step;
+      const std::int64_t pixels = std::min(step, p.pixels() - pixel);
+      for (std::int64_t group = 0; group < p.groups; ++group) gemm(product(group, pixel, pixels));
+      moments->gather(part, y, pixel, pixels);
+    });
   }
 
   void backward_data(const Conv2dProblem& p, const T* dy, const T* w, T* dx, const Scratch&) const override {
@@ -82,6 +101,12 @@ class Pointwise final : public Conv2dAlgorithm<T> {
   }
 
  private:
+  // Of which x and y stay in the second-level cache until their moments are gathered; whole panels of a product.
+  static std::int64_t pixels_in_cache(const Conv2dProblem& p) {
+    constexpr std::int64_t elements = (std::int64_t{384} << 10) / sizeof(T);
+    const std::int64_t rows = kernels<T>().gemm.rows;
+    return std::max<std::int64_t>(4, elements / ((p.c_in + p.c_out) * rows)) * rows;
+  }
   // Packed once, the weights serve every block of pixels. For few pixels reading them where they are is faster:
   // forward they lie the wrong way, so there it takes fewer.
   static bool packs_weights(const Conv2dProblem& p, Conv2dPass pass) {

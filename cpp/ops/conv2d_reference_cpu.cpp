@@ -34,7 +34,7 @@ class Reference final : public Conv2dAlgorithm<T> {
   std::string_view name() const override { return "reference"; }
 
   void forward(const Conv2dProblem& p, const T* x, const T* w, const Epilogue<T>& epilogue, T* y,
-               const Scratch&) const override {
+               const Scratch&, const ChannelMoments<T>*) const override {
     const std::int64_t size = p.pixels() * p.c_out;
     for (std::int64_t i = 0; i < size; ++i)
       y[i] = epilogue.bias != nullptr ? epilogue.bias[i % p.c_out] : T{0};

@@ -91,7 +91,7 @@ class Winograd final : public Conv2dAlgorithm<T> {
   }
 
   void forward(const Conv2dProblem& p, const T* x, const T* u, const Epilogue<T>& epilogue, T* y,
-               const Scratch& scratch) const override {
+               const Scratch& scratch, const ChannelMoments<T>*) const override {
     correlate(Correlation<T>(f_, p, Conv2dPass::forward), x, u, epilogue, y, scratch);
   }
 

@@ -80,6 +80,10 @@ struct ForwardArgs {
   // At inference, what prepare() made of the parameters as they are now; null when nobody called it.
   const std::byte* prepared = nullptr;
   std::span<const View> state{};  // in training, the inputs that updates() names; no data for the others
+  // In training, channel_moments.h: those of x[0], where the op takes_moments() and its producer gathered them;
+  // those of y, moments_bytes() long, where they are wanted. Else null.
+  const std::byte* moments_of_x = nullptr;
+  std::byte* moments_of_y = nullptr;
 };
 
 struct BackwardArgs {
@@ -143,6 +147,12 @@ class Op {
   virtual std::optional<ChannelNorm> as_channel_norm(Specs /*x*/) const { return std::nullopt; }
   // The function, when the op is nothing but an activation (so that a producer may take it in); else null.
   virtual const Activation* as_activation() const { return nullptr; }
+
+  // Bytes of the moments (channel_moments.h) of y that forward in training can gather while it writes y; 0 where
+  // it can't, or where a pass over y afterwards is as fast.
+  virtual std::size_t moments_bytes(Specs) const { return 0; }
+  // Whether forward in training reads the moments of x[0], and computes them itself where nobody gathered them.
+  virtual bool takes_moments(Specs) const { return false; }
 
   // Whether making the output once more costs little beside keeping it in memory until backward.
   virtual bool is_cheap() const { return false; }

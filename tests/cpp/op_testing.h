@@ -97,9 +97,11 @@ class OpRunner {
 
   const Op& op() const { return *op_; }
   const std::vector<Tensor>& x() const { return x_; }
+  Specs specs() const { return specs_; }
   const Spec& y_spec() const { return y_spec_; }
 
-  const Tensor& forward() {
+  // `moments_of_y`, when given, has room for Op::moments_bytes.
+  const Tensor& forward(const std::byte* moments_of_x = nullptr, std::byte* moments_of_y = nullptr) {
     const FencedMemory y(y_spec_.bytes());
     const Working working(op_->scratch(specs_, Phase::forward));
     std::vector<ConstView> x;
@@ -108,7 +110,9 @@ class OpRunner {
                   .y = {y.data(), y_spec_},
                   .saved = needs_.saved_bytes > 0 ? saved_->data() : nullptr,
                   .scratch = working.scratch(),
-                  .run = &run_});
+                  .run = &run_,
+                  .moments_of_x = moments_of_x,
+                  .moments_of_y = moments_of_y});
     working.expect_intact();
     y.expect_intact("y");
     saved_->expect_intact("saved");
