@@ -75,6 +75,13 @@ struct Lrn {
   int64_t scratch(int64_t channels) const { return 4 * (channels + size + 16); }
 };
 
+// Which random words are dropped, and what the others' elements are multiplied by.
+struct DropoutMask {
+  uint64_t seed, counter;
+  uint32_t threshold;  // words below it are dropped
+  double scale;
+};
+
 template <class T>
 struct ElementwiseKernels {
   // n elements; in place allowed.
@@ -83,6 +90,9 @@ struct ElementwiseKernels {
   // be dy.
   void (*activation_gradient)(Activation f, const T* x, const T* y, const T* dy, T* dx, int64_t n);
   void (*add)(const T* a, const T* b, T* y, int64_t n);
+  // The n elements from number `begin` of a tensor on, a multiple of 4: word i % 4 of counter i / 4 of philox(seed,
+  // counter, .) decides element i. In place allowed.
+  void (*dropout)(const DropoutMask& mask, int64_t begin, const T* x, T* y, int64_t n);
   // y[i * ld + j] = f(y[i * ld + j] + bias[j] + residual[i * ld + j]); bias and residual may be null.
   void (*bias_activation)(T* y, int64_t rows, int64_t cols, int64_t ld, const T* bias, const T* residual,
                           Activation f);

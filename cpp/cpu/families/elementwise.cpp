@@ -1,6 +1,7 @@
 #include "cpu/families/families.h"
 
 #include "cpu/generic/column_sums.h"
+#include "cpu/generic/dropout.h"
 #include "cpu/generic/elementwise.h"
 #include "cpu/generic/epilogue.h"
 #include "cpu/generic/sgd.h"
@@ -14,6 +15,7 @@ void add_elementwise(Kernels<T>& table) {
       .activation = generic::activation<V>,
       .activation_gradient = generic::activation_gradient<V>,
       .add = generic::add<V>,
+      .dropout = generic::dropout<V>,
       .bias_activation = generic::bias_activation<V>,
       .column_sums = generic::column_sums<V>,
       .squared_distance = generic::squared_distance<V>,
