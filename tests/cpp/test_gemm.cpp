@@ -56,6 +56,7 @@ struct Setting {
   double alpha = 1;
   double beta = 0;
   bool bias = false;
+  bool residual = false;
   Activation activation{};
 };
 
@@ -63,6 +64,7 @@ std::string describe(const Setting& s) {
   return "trans_a=" + std::to_string(s.trans_a) + " trans_b=" + std::to_string(s.trans_b) + " m=" +
          std::to_string(s.m) + " n=" + std::to_string(s.n) + " k=" + std::to_string(s.k) + " gap=" +
          std::to_string(s.gap) + " alpha=" + std::to_string(s.alpha) + " beta=" + std::to_string(s.beta) +
+         " bias=" + std::to_string(s.bias) + " residual=" + std::to_string(s.residual) +
          " activation=" + std::to_string(static_cast<int>(s.activation.kind));
 }
 
@@ -75,6 +77,7 @@ class Problem {
         a_(s.trans_a ? whole_numbers<T>(s.k, s.m, s.gap, 1) : whole_numbers<T>(s.m, s.k, s.gap, 1)),
         b_(s.trans_b ? whole_numbers<T>(s.n, s.k, s.gap, 2) : whole_numbers<T>(s.k, s.n, s.gap, 2)),
         bias_(whole_numbers<T>(1, s.n, 0, 3)),
+        residual_(whole_numbers<T>(s.m, s.n, s.gap, 5)),
         c_before_(whole_numbers<T>(s.m, s.n, s.gap, 4)) {
     if (s.beta == 0) std::ranges::fill(c_before_, std::numeric_limits<T>::quiet_NaN());
     c = c_before_;
@@ -91,7 +94,9 @@ class Problem {
             .beta = static_cast<T>(s.beta),
             .c = c.data(),
             .ldc = s.n + s.gap,
-            .epilogue = {.bias = s.bias ? bias_.data() : nullptr, .activation = s.activation}};
+            .epilogue = {.bias = s.bias ? bias_.data() : nullptr,
+                         .residual = s.residual ? residual_.data() : nullptr,
+                         .activation = s.activation}};
   }
 
   testing::AssertionResult matches_plain_loops() const {
@@ -128,11 +133,12 @@ class Problem {
     double y = setting_.alpha * sum;
     if (setting_.beta != 0) y += setting_.beta * before;
     if (setting_.bias) y += static_cast<double>(bias_[static_cast<std::size_t>(j)]);
+    if (setting_.residual) y += static_cast<double>(residual_[static_cast<std::size_t>(i * gemm.ldc + j)]);
     return apply(setting_.activation, y);
   }
 
   Setting setting_;
-  std::vector<T> a_, b_, bias_, c_before_;
+  std::vector<T> a_, b_, bias_, residual_, c_before_;
 };
 
 template <class T>
@@ -182,6 +188,7 @@ TEST_P(GemmOf, MatchesPlainLoopsAtOddSizes) {
 
 TEST_P(GemmOf, MatchesPlainLoopsPastEveryBlockSize) {
   for_each_transposition([](bool trans_a, bool trans_b) {
+    expect_right_in_both_types({.trans_a = trans_a, .trans_b = trans_b, .m = 31, .n = 1501, .k = 1003, .gap = 5});
     expect_right_in_both_types({.trans_a = trans_a, .trans_b = trans_b, .m = 461, .n = 33, .k = 700, .gap = 3});
     expect_right_in_both_types({.trans_a = trans_a, .trans_b = trans_b, .m = 15, .n = 1057, .k = 330, .gap = 1});
     expect_right_in_both_types({.trans_a = trans_a, .trans_b = trans_b, .m = 70, .n = 1057, .k = 33});
@@ -222,12 +229,31 @@ TEST_P(GemmOf, FinishesWithBiasAndActivation) {
   }
 }
 
+TEST_P(GemmOf, AddsTheResidualBeforeTheActivation) {
+  using enum Activation::Kind;
+  for_each_transposition([](bool trans_a, bool trans_b) {
+    for (std::int64_t m : {1, 5, 15, 31, 67}) {
+      for (std::int64_t n : {1, 7, 16, 33, 45}) {
+        for (std::int64_t k : {0, 3, 70, 330}) {
+          for (Activation f : {Activation{identity}, Activation{relu}, Activation{relu6}, Activation{square}}) {
+            for (bool bias : {false, true}) {
+              expect_right_in_both_types({.trans_a = trans_a, .trans_b = trans_b, .m = m, .n = n, .k = k, .gap = 3,
+                                          .alpha = 0.125, .bias = bias, .residual = true, .activation = f});
+              if (HasFatalFailure()) return;
+            }
+          }
+        }
+      }
+    }
+  });
+}
+
 TEST_P(GemmOf, ParallelGemmMatchesPlainLoops) {
   for_each_transposition([](bool trans_a, bool trans_b) {
     for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{0, 5, 5}, {5, 0, 5}, {5, 5, 0}, {1, 700, 900},
                                   {300, 500, 70}, {1, 1, 2000}, {600, 10, 300}}) {
       Problem<float> problem({.trans_a = trans_a, .trans_b = trans_b, .m = m, .n = n, .k = k, .gap = 2,
-                              .bias = true, .activation = {Activation::Kind::relu}});
+                              .bias = true, .residual = true, .activation = {Activation::Kind::relu}});
       parallel_gemm(problem.gemm);
       ASSERT_TRUE(problem.matches_plain_loops());
     }
@@ -241,7 +267,7 @@ TEST(PackedB, GivesTheBytesOfTheProductWithBInPlace) {
     for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{1, 1, 1}, {40, 16, 5}, {30, 77, 33}, {67, 1061, 700},
                                   {300, 129, 321}, {5, 40, 0}}) {
       Problem<float> in_place({.trans_a = trans_a, .trans_b = trans_b, .m = m, .n = n, .k = k, .gap = 2, .beta = 1,
-                               .bias = true, .activation = {Activation::Kind::relu}});
+                               .bias = true, .residual = true, .activation = {Activation::Kind::relu}});
       Problem<float> packed = in_place;
       gemm(in_place.gemm);
       std::vector<float> b(static_cast<std::size_t>(packed_b_elements<float>(n, k)) + 1, -1);
