@@ -46,11 +46,10 @@ void require_built(GemmProvider provider, const std::string& who) {
                          names_of_available());
 }
 
-// What bench_gemm says, one thread. Native is ahead or level on products that fit the second-level cache, on
-// fully connected layers of few rows (up to 6 times) and on their dw (1.1 to 2.8 times). OpenBLAS is ahead on 1 to 10
-// columns (AVX-512, up to 1.9 times), by some 12% on 25 to 64 rows of large layers forward, by some 3% on squares
-// of 1024, and with AVX2 by up to a third on dx of 16 rows of large layers. On the others there are no tuned kernels
-// of ours.
+// What bench_gemm says, one thread. Native is ahead or level on products that fit the second-level cache, on fully
+// connected layers forward (up to 6 times on few rows, 1.2 times on 64 with AVX-512) and on their dw (up to 2.8 times).
+// OpenBLAS is ahead on 1 to 10 columns (AVX-512, up to 1.9 times), by some 4% on squares of 1024, and with AVX2 by up
+// to a fifth on dx of 16 to 64 rows of large layers. On the others there are no tuned kernels of ours.
 GemmProvider faster_here() {
   const bool tuned = active_isa() == Isa::avx512 || active_isa() == Isa::avx2;
   return tuned ? GemmProvider::native : available_gemm_providers().back();

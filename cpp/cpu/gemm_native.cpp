@@ -66,12 +66,12 @@ bool packing_a_pays(const Gemm<T>& g) {
   return g.n > 256 && strides_by<T>(4096, g.lda);
 }
 
-// The same with rows for columns. A column-wise a in place takes from the same sets, and a b that is much larger
-// than the second-level cache comes from afar for every panel of a.
+// The same with rows for columns. A column-wise a in place takes from the same sets. A b out of a matrix much larger
+// than the second-level cache comes from afar for every panel of a, and in place in pieces that no processor foresees.
 template <class T>
 bool packing_b_pays(const Gemm<T>& g, std::int64_t panel_rows) {
   if (g.trans_b || g.m > 256) return true;
-  if (g.k * g.n * static_cast<std::int64_t>(sizeof(T)) > 4 * second_level_cache()) return g.m > 5 * panel_rows;
+  if (g.k * g.ldb * static_cast<std::int64_t>(sizeof(T)) > 4 * second_level_cache()) return g.m > 2 * panel_rows;
   return g.m > 64 && strides_by<T>(g.trans_a ? 1024 : 4096, g.ldb);
 }
 
@@ -146,10 +146,23 @@ void gemm_native(const Gemm<T>& g) {
                         .finish = p + k == depth,
                         .bias = epilogue.bias,
                         .residual = epilogue.residual,
-                        .activation = epilogue.activation};
+                        .activation = epilogue.activation,
+                        .next_k_contiguous = g.trans_b,
+                        .next_extent = 0,
+                        .next = nullptr,
+                        .ld_next = g.ldb};
       if (pack_b) {
-        kernel.pack(g.trans_b, cols, k, g.b + (g.trans_b ? col * g.ldb + p : p * g.ldb + col), g.ldb, kernel.cols,
-                    kernel.lanes, b);
+        const auto source = [&](std::int64_t j, std::int64_t from) {
+          return g.b + (g.trans_b ? j * g.ldb + from : from * g.ldb + j);
+        };
+        kernel.pack(g.trans_b, cols, k, source(col, p), g.ldb, kernel.cols, kernel.lanes, b);
+        if (p + k < depth) {
+          part.next_extent = cols;
+          part.next = source(col, p + k);
+        } else if (col + cols < g.n) {
+          part.next_extent = std::min(block.n, g.n - col - cols);
+          part.next = source(col + cols, 0);
+        }
       } else if (g.b_packed) {
         part.b = g.b + col * g.k;
         part.b_depth = g.k;

@@ -37,6 +37,12 @@ struct GemmBlock {
   const T* bias;      // null for none
   const T* residual;  // laid out as c; null for none
   Activation activation;
+  // What `pack` will read next, as it takes it, k deep as well: it comes into the second-level cache meanwhile.
+  // next_extent 0: nothing.
+  bool next_k_contiguous;
+  int64_t next_extent;
+  const T* next;
+  int64_t ld_next;
 };
 
 template <class T>

@@ -11,6 +11,14 @@
 
 namespace fastcnn::generic {
 
+// Memory that comes into the second-level cache while a tile is at work: with every cache_line of p, `lines` lines of
+// the cache that are ld apart, the next ones `step` further on.
+template <class T>
+struct Ahead {
+  const T* at;
+  int64_t lines, ld, step;
+};
+
 // Where a tile finds its operands, and what becomes of its sums.
 template <class T>
 struct Tile {
@@ -26,6 +34,7 @@ struct Tile {
   const T* bias;      // null for none
   const T* residual;  // null for none
   Activation::Kind f;  // identity, relu or relu6
+  Ahead<T> ahead;
 };
 
 template <class V>
@@ -40,18 +49,23 @@ void microkernel(const Tile<typename V::T>& t) {
   const int64_t lda = t.lda, ldb = t.ldb;
   const T* a = t.a;
   const T* b = t.b;
-  for (int64_t p = 0; p < t.k; ++p) {
-    V row[Vectors];
+  const T* ahead = t.ahead.at;
+  for (int64_t first = 0; first < t.k; first += cache_line<T>, ahead += t.ahead.step) {
+    for (int64_t i = 0; i < t.ahead.lines; ++i) __builtin_prefetch(ahead + i * t.ahead.ld, 0, 2);
+    const int64_t end = first + cache_line<T> < t.k ? first + cache_line<T> : t.k;
+    for (int64_t p = first; p < end; ++p) {
+      V row[Vectors];
 #pragma GCC unroll 8
-    for (int j = 0; j < Vectors; ++j) row[j] = V::load(b + j * V::size);
+      for (int j = 0; j < Vectors; ++j) row[j] = V::load(b + j * V::size);
 #pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i) {
-      const V x = V::broadcast(RowsOfA ? a[i * lda] : a[i]);
+      for (int i = 0; i < Rows; ++i) {
+        const V x = V::broadcast(RowsOfA ? a[i * lda] : a[i]);
 #pragma GCC unroll 8
-      for (int j = 0; j < Vectors; ++j) sum[i][j] = sum[i][j] + x * row[j];
+        for (int j = 0; j < Vectors; ++j) sum[i][j] = sum[i][j] + x * row[j];
+      }
+      a += RowsOfA ? 1 : lda;
+      b += ldb;
     }
-    a += RowsOfA ? 1 : lda;
-    b += ldb;
   }
 
   const auto for_each = [&](auto body) {
@@ -105,6 +119,18 @@ inline Microkernel<V> microkernel_for(int64_t rows, int64_t vectors) {
   return microkernel_of_rows<V, RowsOfA, Vectors>(rows);
 }
 
+// The share of one tile in what is packed next: a few whole lines of it, or where k runs across them a cache line of
+// each.
+template <class V, class T = typename V::T>
+inline Ahead<T> ahead_of(const GemmBlock<T>& g, int64_t tile, int64_t tiles) {
+  const int64_t share = g.next_k_contiguous ? (g.next_extent + tiles - 1) / tiles : cache_line<T>;
+  const int64_t first = tile * share;
+  const int64_t left = g.next_extent - first;
+  if (left <= 0) return {};
+  if (!g.next_k_contiguous) return {g.next + first, cache_line<T>, g.ld_next, cache_line<T> * g.ld_next};
+  return {g.next + first * g.ld_next, share < left ? share : left, g.ld_next, cache_line<T>};
+}
+
 // Up to gemm_rows rows of the block. b streams past out of the second-level cache.
 template <class V, bool RowsOfA>
 inline void multiply_panel(const GemmBlock<typename V::T>& g, int64_t row, int64_t rows, const typename V::T* a,
@@ -115,11 +141,15 @@ inline void multiply_panel(const GemmBlock<typename V::T>& g, int64_t row, int64
   const Activation::Kind f = apply ? g.activation.kind : Activation::Kind::identity;
   const T* bias = g.finish ? g.bias : nullptr;
   const T* residual = g.finish && g.residual != nullptr ? g.residual + row * g.ldc : nullptr;
+  const int64_t tiles_of_panel = (g.n + tile_cols - 1) / tile_cols;
+  const int64_t tiles = (g.m + g.panel_rows - 1) / g.panel_rows * tiles_of_panel;
+  int64_t tile = row / g.panel_rows * tiles_of_panel;
   const auto multiply_tile = [&](Microkernel<V> kernel, int64_t col, int64_t cols, const T* b, int64_t ldb) {
     kernel({.k = g.k, .a = a, .lda = lda, .b = b, .ldb = ldb, .alpha = g.alpha, .beta = g.beta,
             .c = g.c + row * g.ldc + col, .ldc = g.ldc, .last_cols = (cols - 1) % V::size + 1,
             .bias = bias != nullptr ? bias + col : nullptr,
-            .residual = residual != nullptr ? residual + col : nullptr, .f = f});
+            .residual = residual != nullptr ? residual + col : nullptr, .f = f,
+            .ahead = ahead_of<V>(g, tile++, tiles)});
   };
 
   const Microkernel<V> largest = microkernel_for<V, RowsOfA>(rows, V::Isa::gemm_vectors);

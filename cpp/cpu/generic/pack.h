@@ -5,6 +5,10 @@
 
 namespace fastcnn::generic {
 
+// Elements of a line of the caches.
+template <class T>
+inline constexpr int64_t cache_line = 64 / static_cast<int64_t>(sizeof(T));
+
 template <int... I>
 struct Indices {};
 template <int N, int... I>
@@ -39,21 +43,26 @@ template <class V, int Stages = V::size>
 }
 
 // V::size lines of V::size elements from x on, to rows of the panel. Lines past the last one are read as
-// copies of it.
+// copies of it. What is a few steps ahead comes into the cache: few processors follow so many lines by themselves.
 template <class V>
 inline void pack_block_transposing(int64_t last_line, const typename V::T* x, int64_t ld, int64_t width,
                                    typename V::T* packed) {
   V v[V::size];
 #pragma GCC unroll 16
-  for (int i = 0; i < V::size; ++i) v[i] = V::load(x + (i < last_line ? i : last_line) * ld);
+  for (int i = 0; i < V::size; ++i) {
+    const typename V::T* line = x + (i < last_line ? i : last_line) * ld;
+    v[i] = V::load(line);
+    __builtin_prefetch(line + 4 * cache_line<typename V::T>);
+  }
   transpose(v);
 #pragma GCC unroll 16
   for (int i = 0; i < V::size; ++i) v[i].store(packed + i * width);
 }
 
 // One panel of `count` <= width lines out of a source whose lines are contiguous in k. Vectors are stored
-// whole: what they spill past a row of the panel is overwritten by the next one, so the last chunk of a
-// block of rows goes first. The last block overlaps the one before, so nothing is read past a line.
+// whole: what they spill past a row of the panel is overwritten by the first chunk of the next, so the last chunk goes
+// first. Each goes along all of k, because processors foresee few streams. The last block overlaps the one before, so
+// nothing is read past a line.
 template <class V>
 inline void pack_panel_transposing(int64_t count, int64_t k, const typename V::T* x, int64_t ld, int64_t width,
                                    typename V::T* packed) {
@@ -63,17 +72,20 @@ inline void pack_panel_transposing(int64_t count, int64_t k, const typename V::T
     }
     return;
   }
-  for (int64_t p = 0; p < k; p += V::size) {
-    const int64_t from = p < k - V::size ? p : k - V::size;
-    for (int64_t first = (width - 1) / V::size * V::size; first >= 0; first -= V::size) {
-      const int64_t line = first < count ? first : count - 1;
+  for (int64_t first = (width - 1) / V::size * V::size; first >= 0; first -= V::size) {
+    const int64_t line = first < count ? first : count - 1;
+    for (int64_t p = 0; p < k; p += V::size) {
+      const int64_t from = p < k - V::size ? p : k - V::size;
       pack_block_transposing<V>(count - 1 - line, x + line * ld + from, ld, width, packed + from * width + first);
     }
   }
 }
 
-// Rows [from, to) of all panels out of a source whose lines lie side by side. The rows of a run are few, so
-// that the source is read in long stretches and its pages stay known; vectors spill as above.
+// Rows that are copied together: few, so that the source is read in long stretches and its pages stay known.
+constexpr int64_t pack_run = 16;
+
+// Rows [from, to) of all panels out of a source whose lines lie side by side; vectors spill as above. The next run
+// comes nearer meanwhile.
 template <class V>
 inline void pack_rows_copying(int64_t from, int64_t to, int64_t extent, int64_t k, const typename V::T* x,
                               int64_t ld, int64_t width, int64_t multiple, typename V::T* packed) {
@@ -84,6 +96,7 @@ inline void pack_rows_copying(int64_t from, int64_t to, int64_t extent, int64_t 
     for (int64_t p = from; p < to; ++p) {
       const typename V::T* row = x + p * ld + line;
       for (int64_t first = 0; first < padded; first += V::size) {
+        __builtin_prefetch(row + first + pack_run * ld, 0, 2);
         const V v = first + V::size <= left ? V::load(row + first) : V::load_partial(row + first, left - first);
         if (p + 1 < k || first + V::size <= padded) {
           v.store(panel + p * padded + first);
@@ -99,9 +112,8 @@ template <class V>
 void pack(bool k_contiguous, int64_t extent, int64_t k, const typename V::T* x, int64_t ld, int64_t width,
           int64_t multiple, typename V::T* packed) {
   if (!k_contiguous) {
-    constexpr int64_t run = 16;
-    for (int64_t p = 0; p < k; p += run) {
-      pack_rows_copying<V>(p, p + run < k ? p + run : k, extent, k, x, ld, width, multiple, packed);
+    for (int64_t p = 0; p < k; p += pack_run) {
+      pack_rows_copying<V>(p, p + pack_run < k ? p + pack_run : k, extent, k, x, ld, width, multiple, packed);
     }
     return;
   }
