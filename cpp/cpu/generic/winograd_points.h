@@ -227,9 +227,9 @@ template <class V, int First, int Count, class F, class Load, class Store>
 }
 
 // f along both axes of a square tile: store(row, column, value) for each value, row by row, of what load(row,
-// column) gives; it is asked column by column, once where there are less than six rows of values. Six rows and
-// more are made in groups that share most of their operations and whose values stay in registers: loading again
-// costs less than storing what lies between the axes.
+// column) gives; it is asked column by column, once but where there are six rows of values. Those are made in
+// groups that share most of their operations and whose values stay in registers: loading again costs less than
+// storing what lies between the axes. With eight rows it costs more.
 template <class V, class F, class Load, class Store>
 [[gnu::always_inline]] inline void winograd_transform(F f, Load load, Store store) {
   if constexpr (F::out == 6) {
@@ -237,12 +237,6 @@ template <class V, class F, class Load, class Store>
     winograd_transform_rows<V, 1, 2>(f, load, store);
     winograd_transform_rows<V, 3, 2>(f, load, store);
     winograd_transform_rows<V, 5, 1>(f, load, store);
-  } else if constexpr (F::out == 8) {
-    winograd_transform_rows<V, 0, 1>(f, load, store);
-    winograd_transform_rows<V, 1, 2>(f, load, store);
-    winograd_transform_rows<V, 3, 2>(f, load, store);
-    winograd_transform_rows<V, 5, 2>(f, load, store);
-    winograd_transform_rows<V, 7, 1>(f, load, store);
   } else {
     winograd_transform_rows<V, 0, F::out>(f, load, store);
   }
