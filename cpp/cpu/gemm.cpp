@@ -106,6 +106,14 @@ Cut cut(const Gemm<T>& g) {
   return block;
 }
 
+// Whether neighbouring blocks, which one thread computes, had better share rows than columns: rows of a and c are in the
+// caches of the thread that wrote or will read them, so only the smaller side should be read by all.
+template <class T>
+bool keeps_rows_together(const Gemm<T>& g) {
+  constexpr std::int64_t cache_bytes = 512 << 10;
+  return g.k * g.n <= g.m * (g.k + g.n) && g.k * g.n * static_cast<std::int64_t>(sizeof(T)) <= cache_bytes;
+}
+
 }  // namespace
 
 std::string_view name_of(GemmProvider provider) {
@@ -155,9 +163,10 @@ void parallel_gemm(const Gemm<T>& g) {
   const Cut block = cut(g);
   const std::int64_t row_blocks = (g.m + block.rows - 1) / block.rows;
   const std::int64_t col_blocks = (g.n + block.cols - 1) / block.cols;
+  const bool by_rows = keeps_rows_together(g);
   parallel_for(row_blocks * col_blocks, 2 * block.rows * block.cols * g.k, [&](std::int64_t task, int) {
-    const std::int64_t row = task % row_blocks * block.rows;
-    const std::int64_t col = task / row_blocks * block.cols;
+    const std::int64_t row = (by_rows ? task / col_blocks : task % row_blocks) * block.rows;
+    const std::int64_t col = (by_rows ? task % col_blocks : task / row_blocks) * block.cols;
     Gemm<T> part = g;
     part.m = std::min(block.rows, g.m - row);
     part.n = std::min(block.cols, g.n - col);
