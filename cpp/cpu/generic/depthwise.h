@@ -40,12 +40,17 @@ inline void finish_output(const DepthwiseRow<typename V::T>& r, const Bounds<V>&
   columns.store(bounds(sum), r.y + at, i);
 }
 
-// Outputs [first, first + outputs) for one vector of channels. guarded: some taps are outside of the image.
-template <class V, int taps, int stride, int outputs, bool guarded>
+// Which columns under a tile are outside of the image.
+enum class Outside { none, first, last, both, some };
+
+// Outputs [first, first + outputs) for one vector of channels.
+template <class V, int taps, int stride, int outputs, Outside outside>
 inline void depthwise_tile(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t c,
                            int64_t first) {
   using T = typename V::T;
   constexpr int reach = (outputs - 1) * stride + taps;  // columns of the input
+  constexpr int begin = outside == Outside::first || outside == Outside::both ? 1 : 0;
+  constexpr int end = outside == Outside::last || outside == Outside::both ? reach - 1 : reach;
   const int64_t left = r.start + first * stride;
   V sum[outputs];
 #pragma GCC unroll 8
@@ -56,8 +61,8 @@ inline void depthwise_tile(const DepthwiseRow<typename V::T>& r, const Bounds<V>
     V weight[taps];
     for (int k = 0; k < taps; ++k) weight[k] = V::load(w + k * r.w_step);
 #pragma GCC unroll 64
-    for (int j = 0; j < reach; ++j) {
-      if constexpr (guarded) {
+    for (int j = begin; j < end; ++j) {
+      if constexpr (outside == Outside::some) {
         if (left + j < 0 || left + j >= r.width) continue;
       }
       const V v = V::load(x + j * r.channels);
@@ -72,6 +77,14 @@ inline void depthwise_tile(const DepthwiseRow<typename V::T>& r, const Bounds<V>
   for (int i = 0; i < outputs; ++i) finish_output(r, bounds, WholeVectors<V, 1>{}, c, first + i, 0, sum[i]);
 }
 
+// The tile's part of all vectors of channels.
+template <class V, int taps, int stride, int outputs, Outside outside>
+inline void depthwise_tile_of_all(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t channels,
+                                  int64_t first) {
+  for (int64_t c = 0; c < channels; c += V::size)
+    depthwise_tile<V, taps, stride, outputs, outside>(r, bounds, c, first);
+}
+
 // The first `channels` channels. As many tiles as fit, then smaller ones: widths of ImageNet's images are
 // multiples of 7. Channels go by inside of a tile, so that memory is read and written in order.
 template <class V, int taps, int stride, int outputs>
@@ -79,13 +92,20 @@ inline void depthwise_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V
                             int64_t first) {
   for (; first + outputs <= r.outputs; first += outputs) {
     const int64_t left = r.start + first * stride;
-    const bool inside = left >= 0 && left + (outputs - 1) * stride + taps <= r.width;
-    for (int64_t c = 0; c < channels; c += V::size) {
-      if (inside)
-        depthwise_tile<V, taps, stride, outputs, false>(r, bounds, c, first);
-      else
-        depthwise_tile<V, taps, stride, outputs, true>(r, bounds, c, first);
-    }
+    const int64_t right = left + (outputs - 1) * stride + taps - r.width;  // so many columns are past the end
+    const auto tile = [&]<Outside outside>() {
+      depthwise_tile_of_all<V, taps, stride, outputs, outside>(r, bounds, channels, first);
+    };
+    if (left >= 0 && right <= 0)
+      tile.template operator()<Outside::none>();
+    else if (left == -1 && right <= 0)
+      tile.template operator()<Outside::first>();
+    else if (left >= 0 && right == 1)
+      tile.template operator()<Outside::last>();
+    else if (left == -1 && right == 1)
+      tile.template operator()<Outside::both>();
+    else
+      tile.template operator()<Outside::some>();
   }
   if constexpr (outputs > 1) {
     if (first < r.outputs) depthwise_tiles<V, taps, stride, (outputs > 4 ? 4 : 1)>(r, bounds, channels, first);
