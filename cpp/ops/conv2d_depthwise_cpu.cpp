@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/allocator.h"
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
 #include "ops/conv2d_algorithm.h"
@@ -50,27 +51,36 @@ struct TapsInside {
   std::int64_t count() const { return end - begin; }
 };
 
-// The rows of a batch of images, a few of them to a task: enough tasks for many cores, and tasks so long that
-// what they read twice, where they meet, is little.
+// The rows that a pass writes, of all images, a few of them to a task: enough tasks for many cores, and tasks so long
+// that what they read twice, where they meet, is little. A task goes by as many channels at a time as keep the rows
+// under a window in the first-level cache.
+template <class T>
 struct RowsCut {
-  std::int64_t rows;  // of an image
-  std::int64_t row_elements;
   std::int64_t all, rows_per_task, tasks;
+  std::int64_t channels, channels_at_once;
 
-  RowsCut(std::int64_t images, std::int64_t rows_of_image, std::int64_t elements_of_row)
-      : rows(rows_of_image), row_elements(elements_of_row), all(images * rows) {
+  // Images of `height` rows of `width` pixels, each from a window over rows of `read` pixels.
+  RowsCut(const Conv2dProblem& p, std::int64_t height, std::int64_t width, std::int64_t read) : channels(p.c_in) {
+    constexpr std::int64_t cache_elements = (24 << 10) / sizeof(T);
+    constexpr std::int64_t line = alignment / sizeof(T);
+    all = p.n * height;
+    const std::int64_t row_elements = width * channels;
     const std::int64_t elements = std::clamp<std::int64_t>(all * row_elements / 64, 1 << 14, 1 << 16);
     rows_per_task = std::max<std::int64_t>(1, elements / row_elements);
     tasks = ceil_div(all, rows_per_task);
+    channels_at_once = std::max(cache_elements / (p.k_h * read) / line, std::int64_t{1}) * line;
   }
 
-  // Calls body(image, row) for each row, and then finish(task, first row of the batch, rows) for those of a task.
+  // Calls body(row, channel_begin, channel_end) for all, and then finish(task, first row, rows) for those of a task;
+  // `ops` is what an element takes.
   template <class F, class Finish>
-  void for_rows(std::int64_t taps, F body, Finish finish) const {
-    parallel_for(tasks, 2 * taps * rows_per_task * row_elements, [&](std::int64_t task, int) {
+  void for_rows(std::int64_t ops, std::int64_t width, F body, Finish finish) const {
+    parallel_for(tasks, ops * rows_per_task * width * channels, [&](std::int64_t task, int) {
       const std::int64_t begin = task * rows_per_task;
       const std::int64_t end = std::min(all, begin + rows_per_task);
-      for (std::int64_t row = begin; row < end; ++row) body(row / rows, row % rows);
+      for (std::int64_t channel = 0; channel < channels; channel += channels_at_once)
+        for (std::int64_t row = begin; row < end; ++row)
+          body(row, channel, std::min(channels, channel + channels_at_once));
       finish(task, begin, end - begin);
     });
   }
@@ -128,19 +138,21 @@ class Depthwise final : public Conv2dAlgorithm<T> {
     const auto gather = [&](std::int64_t task, std::int64_t row, std::int64_t rows) {
       if (moments != nullptr) moments->gather(task, y, row * p.w_out, rows * p.w_out);
     };
-    const auto convolve = [&](std::int64_t image, std::int64_t row) {
-      const std::int64_t top = row * p.stride_h - p.pad_h;
+    const auto convolve = [&](std::int64_t row, std::int64_t channel_begin, std::int64_t channel_end) {
+      const std::int64_t top = row % p.h_out * p.stride_h - p.pad_h;
       const TapsInside inside(top, p.k_h, p.dilation_h, p.h_in);
-      const std::int64_t at = (image * p.h_out + row) * p.w_out * channels;
+      const std::int64_t at = row * p.w_out * channels;
       kernels<T>().depthwise_row(
           {.channels = channels,
+           .channel_begin = channel_begin,
+           .channel_end = channel_end,
            .rows = inside.count(),
            .taps = p.k_w,
            .start = -p.pad_w,
            .stride = p.stride_w,
            .dilation = p.dilation_w,
            .width = p.w_in,
-           .x = x + (image * p.h_in + top + inside.begin * p.dilation_h) * p.w_in * channels,
+           .x = x + (row / p.h_out * p.h_in + top + inside.begin * p.dilation_h) * p.w_in * channels,
            .x_row_step = p.dilation_h * p.w_in * channels,
            .w = w + inside.begin * p.k_w * channels,
            .w_row_step = p.k_w * channels,
@@ -152,13 +164,15 @@ class Depthwise final : public Conv2dAlgorithm<T> {
            .residual = epilogue.residual != nullptr ? epilogue.residual + at : nullptr,
            .f = epilogue.activation});
     };
-    output_cut(p).for_rows(p.taps(), convolve, gather);
+    output_cut(p).for_rows(2 * p.taps(), p.w_out, convolve, gather);
   }
 
   void backward_data(const Conv2dProblem& p, const T* dy, const T* w, T* dx, const Scratch&) const override {
     const std::int64_t channels = p.c_in;
     const std::int64_t taps = ceil_div(p.k_h, p.stride_h) * ceil_div(p.k_w, p.stride_w);
-    const auto correlate = [&](std::int64_t image, std::int64_t row) {
+    const auto correlate = [&](std::int64_t index, std::int64_t channel_begin, std::int64_t channel_end) {
+      const std::int64_t image = index / p.h_in;
+      const std::int64_t row = index % p.h_in;
       const TapsOfClass vertical(row, p.k_h, p.stride_h, p.pad_h, p.dilation_h);
       const TapsInside inside(vertical.output, vertical.count, -vertical.output_step, p.h_out);
       const std::int64_t dy_row = vertical.output - inside.begin * vertical.output_step;
@@ -168,6 +182,8 @@ class Depthwise final : public Conv2dAlgorithm<T> {
         const std::int64_t tap = (vertical.first + inside.begin * vertical.step) * p.k_w + horizontal.first +
                                  last * horizontal.step;
         kernels<T>().depthwise_row({.channels = channels,
+                                    .channel_begin = channel_begin,
+                                    .channel_end = channel_end,
                                     .rows = horizontal.count > 0 ? inside.count() : 0,
                                     .taps = horizontal.count,
                                     .start = horizontal.output - last * horizontal.output_step,
@@ -187,7 +203,7 @@ class Depthwise final : public Conv2dAlgorithm<T> {
                                     .f = {}});
       }
     };
-    RowsCut(p.n, p.h_in, p.w_in * channels).for_rows(taps, correlate, [](auto...) {});
+    RowsCut<T>(p, p.h_in, p.w_in, p.w_out).for_rows(2 * taps, p.w_in, correlate, [](auto...) {});
   }
 
   void backward_weights(const Conv2dProblem& p, const T* x, const T* dy, T* dw,
@@ -235,7 +251,7 @@ class Depthwise final : public Conv2dAlgorithm<T> {
   }
 
  private:
-  static RowsCut output_cut(const Conv2dProblem& p) { return {p.n, p.h_out, p.w_out * p.c_out}; }
+  static RowsCut<T> output_cut(const Conv2dProblem& p) { return {p, p.h_out, p.w_out, p.w_in}; }
 };
 
 }  // namespace

@@ -30,16 +30,6 @@ struct Bounds {
   }
 };
 
-// y = bounds(sum + bias + residual) for vector i of the channels from c on.
-template <class V, class Columns>
-inline void finish_output(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, Columns columns,
-                          int64_t c, int64_t output, int i, V sum) {
-  const int64_t at = output * r.y_step * r.channels + c;
-  if (r.bias != nullptr) sum = sum + columns.load(r.bias + c, i);
-  if (r.residual != nullptr) sum = sum + columns.load(r.residual + at, i);
-  columns.store(bounds(sum), r.y + at, i);
-}
-
 // Which columns under a tile are outside of the image.
 enum class Outside { none, first, last, both, some };
 
@@ -52,9 +42,10 @@ inline void depthwise_tile(const DepthwiseRow<typename V::T>& r, const Bounds<V>
   constexpr int begin = outside == Outside::first || outside == Outside::both ? 1 : 0;
   constexpr int end = outside == Outside::last || outside == Outside::both ? reach - 1 : reach;
   const int64_t left = r.start + first * stride;
+  const V bias = r.bias != nullptr ? V::load(r.bias + c) : V{};
   V sum[outputs];
 #pragma GCC unroll 8
-  for (int i = 0; i < outputs; ++i) sum[i] = V{};
+  for (int i = 0; i < outputs; ++i) sum[i] = bias;
   for (int64_t row = 0; row < r.rows; ++row) {
     const T* x = r.x + row * r.x_row_step + left * r.channels + c;
     const T* w = r.w + row * r.w_row_step + c;
@@ -73,28 +64,34 @@ inline void depthwise_tile(const DepthwiseRow<typename V::T>& r, const Bounds<V>
       }
     }
   }
+  const int64_t step = r.y_step * r.channels;
+  const int64_t at = first * step + c;
+  if (r.residual != nullptr) {
 #pragma GCC unroll 8
-  for (int i = 0; i < outputs; ++i) finish_output(r, bounds, WholeVectors<V, 1>{}, c, first + i, 0, sum[i]);
+    for (int i = 0; i < outputs; ++i) sum[i] = sum[i] + V::load(r.residual + at + i * step);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < outputs; ++i) bounds(sum[i]).store(r.y + at + i * step);
 }
 
-// The tile's part of all vectors of channels.
+// The tile's part of all vectors of channels up to `end`.
 template <class V, int taps, int stride, int outputs, Outside outside>
-inline void depthwise_tile_of_all(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t channels,
+inline void depthwise_tile_of_all(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t end,
                                   int64_t first) {
-  for (int64_t c = 0; c < channels; c += V::size)
+  for (int64_t c = r.channel_begin; c < end; c += V::size)
     depthwise_tile<V, taps, stride, outputs, outside>(r, bounds, c, first);
 }
 
-// The first `channels` channels. As many tiles as fit, then smaller ones: widths of ImageNet's images are
+// The channels up to `end`, whole vectors. As many tiles as fit, then smaller ones: widths of ImageNet's images are
 // multiples of 7. Channels go by inside of a tile, so that memory is read and written in order.
 template <class V, int taps, int stride, int outputs>
-inline void depthwise_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t channels,
+inline void depthwise_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t end,
                             int64_t first) {
   for (; first + outputs <= r.outputs; first += outputs) {
     const int64_t left = r.start + first * stride;
     const int64_t right = left + (outputs - 1) * stride + taps - r.width;  // so many columns are past the end
     const auto tile = [&]<Outside outside>() {
-      depthwise_tile_of_all<V, taps, stride, outputs, outside>(r, bounds, channels, first);
+      depthwise_tile_of_all<V, taps, stride, outputs, outside>(r, bounds, end, first);
     };
     if (left >= 0 && right <= 0)
       tile.template operator()<Outside::none>();
@@ -108,7 +105,7 @@ inline void depthwise_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V
       tile.template operator()<Outside::some>();
   }
   if constexpr (outputs > 1) {
-    if (first < r.outputs) depthwise_tiles<V, taps, stride, (outputs > 4 ? 4 : 1)>(r, bounds, channels, first);
+    if (first < r.outputs) depthwise_tiles<V, taps, stride, (outputs > 4 ? 4 : 1)>(r, bounds, end, first);
   }
 }
 
@@ -128,21 +125,26 @@ inline void depthwise_outputs(const DepthwiseRow<typename V::T>& r, const Bounds
         const T* w = r.w + row * r.w_row_step + k * r.w_step + c;
         for (int i = 0; i < Columns::vectors; ++i) sum[i] = sum[i] + columns.load(x, i) * columns.load(w, i);
       }
-    for (int i = 0; i < Columns::vectors; ++i) finish_output(r, bounds, columns, c, output, i, sum[i]);
+    const int64_t at = output * r.y_step * r.channels + c;
+    for (int i = 0; i < Columns::vectors; ++i) {
+      if (r.bias != nullptr) sum[i] = sum[i] + columns.load(r.bias + c, i);
+      if (r.residual != nullptr) sum[i] = sum[i] + columns.load(r.residual + at, i);
+      columns.store(bounds(sum[i]), r.y + at, i);
+    }
   }
 }
 
 // Where there are tiles of these taps and this stride; else false.
 template <class V>
-inline bool depthwise_in_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t channels) {
+inline bool depthwise_in_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t end) {
   if (r.dilation != 1 && r.taps > 1) return false;
   switch (r.stride * 8 + r.taps) {
-    case 8 + 1: depthwise_tiles<V, 1, 1, 7>(r, bounds, channels, 0); return true;
-    case 8 + 2: depthwise_tiles<V, 2, 1, 7>(r, bounds, channels, 0); return true;
-    case 8 + 3: depthwise_tiles<V, 3, 1, 7>(r, bounds, channels, 0); return true;
-    case 8 + 5: depthwise_tiles<V, 5, 1, 7>(r, bounds, channels, 0); return true;
-    case 16 + 3: depthwise_tiles<V, 3, 2, 7>(r, bounds, channels, 0); return true;
-    case 16 + 5: depthwise_tiles<V, 5, 2, 7>(r, bounds, channels, 0); return true;
+    case 8 + 1: depthwise_tiles<V, 1, 1, 7>(r, bounds, end, 0); return true;
+    case 8 + 2: depthwise_tiles<V, 2, 1, 7>(r, bounds, end, 0); return true;
+    case 8 + 3: depthwise_tiles<V, 3, 1, 7>(r, bounds, end, 0); return true;
+    case 8 + 5: depthwise_tiles<V, 5, 1, 7>(r, bounds, end, 0); return true;
+    case 16 + 3: depthwise_tiles<V, 3, 2, 7>(r, bounds, end, 0); return true;
+    case 16 + 5: depthwise_tiles<V, 5, 2, 7>(r, bounds, end, 0); return true;
     default: return false;
   }
 }
@@ -151,15 +153,15 @@ template <class V>
 void depthwise_row(const DepthwiseRow<typename V::T>& r) {
   const bool bounded = Bounds<V>::express(r.f);
   const Bounds<V> bounds(bounded ? r.f : Activation{});
-  int64_t c = r.channels / V::size * V::size;
-  if (c > 0 && !depthwise_in_tiles(r, bounds, c)) c = 0;
-  for_column_blocks<V>(r.channels - c,
+  int64_t c = r.channel_end - (r.channel_end - r.channel_begin) % V::size;
+  if (c > r.channel_begin && !depthwise_in_tiles(r, bounds, c)) c = r.channel_begin;
+  for_column_blocks<V>(r.channel_end - c,
                        [&](auto columns, int64_t j) { depthwise_outputs(r, bounds, columns, c + j); });
   if (bounded) return;
   with_activation<V>(r.f, [&](auto g) {
     for (int64_t i = 0; i < r.outputs; ++i) {
-      typename V::T* y = r.y + i * r.y_step * r.channels;
-      map<V>(y, y, r.channels, g);
+      typename V::T* y = r.y + i * r.y_step * r.channels + r.channel_begin;
+      map<V>(y, y, r.channel_end - r.channel_begin, g);
     }
   });
 }
