@@ -77,11 +77,25 @@ void copy_row(const std::byte* source, std::int64_t stride, D* y, std::int64_t n
   }
 }
 
+// Columns of a few neighbours, such as the channels of pictures, from planes whose rows lie side by side.
+template <std::int64_t columns, class S, class D>
+void interleave(const std::byte* source, std::int64_t plane, D* y, std::int64_t rows) {
+  constexpr auto size = static_cast<std::int64_t>(sizeof(S));
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j)
+      y[i * columns + j] = static_cast<D>(load<S>(source + i * size + j * plane));
+  }
+}
+
 // Columns are contiguous in the destination. Where the source is denser along rows, goes by tiles, so
 // that each of its cache lines is read once.
 template <class S, class D>
 void copy_piece(const std::byte* source, std::byte* destination, const Axis& rows, const Axis& columns) {
   const auto row = [&](std::int64_t i) { return reinterpret_cast<D*>(destination + i * rows.destination); };
+  const bool side_by_side = rows.source == std::int64_t{sizeof(S)} &&
+                            rows.destination == columns.extent * std::int64_t{sizeof(D)};
+  if (side_by_side && columns.extent == 3) return interleave<3, S>(source, columns.source, row(0), rows.extent);
+  if (side_by_side && columns.extent == 4) return interleave<4, S>(source, columns.source, row(0), rows.extent);
   if (std::abs(columns.source) <= std::abs(rows.source) || rows.extent == 1) {
     for (std::int64_t i = 0; i < rows.extent; ++i) {
       copy_row<S>(source + i * rows.source, columns.source, row(i), columns.extent);
