@@ -181,7 +181,7 @@ struct Im2colKernels {
 // negative; the weights of a tap lie side by side, by channel.
 template <class T>
 struct DepthwiseRow {
-  int64_t channels, channel_begin, channel_end;  // of a pixel; those to be computed
+  int64_t channels;
   int64_t rows, taps;
   int64_t start, stride, dilation, width;
   const T* x;  // column 0 of the first row

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "core/allocator.h"
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
 #include "ops/conv2d_algorithm.h"
@@ -52,35 +51,24 @@ struct TapsInside {
 };
 
 // The rows that a pass writes, of all images, a few of them to a task: enough tasks for many cores, and tasks so long
-// that what they read twice, where they meet, is little. A task goes by as many channels at a time as keep the rows
-// under a window in the first-level cache.
-template <class T>
+// that what they read twice, where they meet, is little.
 struct RowsCut {
-  std::int64_t all, rows_per_task, tasks;
-  std::int64_t channels, channels_at_once;
+  std::int64_t all, row_elements, rows_per_task, tasks;
 
-  // Images of `height` rows of `width` pixels, each from a window over rows of `read` pixels.
-  RowsCut(const Conv2dProblem& p, std::int64_t height, std::int64_t width, std::int64_t read) : channels(p.c_in) {
-    constexpr std::int64_t cache_elements = (24 << 10) / sizeof(T);
-    constexpr std::int64_t line = alignment / sizeof(T);
-    all = p.n * height;
-    const std::int64_t row_elements = width * channels;
+  RowsCut(std::int64_t images, std::int64_t rows, std::int64_t elements_of_row)
+      : all(images * rows), row_elements(elements_of_row) {
     const std::int64_t elements = std::clamp<std::int64_t>(all * row_elements / 64, 1 << 14, 1 << 16);
     rows_per_task = std::max<std::int64_t>(1, elements / row_elements);
     tasks = ceil_div(all, rows_per_task);
-    channels_at_once = std::max(cache_elements / (p.k_h * read) / line, std::int64_t{1}) * line;
   }
 
-  // Calls body(row, channel_begin, channel_end) for all, and then finish(task, first row, rows) for those of a task;
-  // `ops` is what an element takes.
+  // Calls body(row) for each row, and then finish(task, first row, rows) for those of a task.
   template <class F, class Finish>
-  void for_rows(std::int64_t ops, std::int64_t width, F body, Finish finish) const {
-    parallel_for(tasks, ops * rows_per_task * width * channels, [&](std::int64_t task, int) {
+  void for_rows(std::int64_t taps, F body, Finish finish) const {
+    parallel_for(tasks, 2 * taps * rows_per_task * row_elements, [&](std::int64_t task, int) {
       const std::int64_t begin = task * rows_per_task;
       const std::int64_t end = std::min(all, begin + rows_per_task);
-      for (std::int64_t channel = 0; channel < channels; channel += channels_at_once)
-        for (std::int64_t row = begin; row < end; ++row)
-          body(row, channel, std::min(channels, channel + channels_at_once));
+      for (std::int64_t row = begin; row < end; ++row) body(row);
       finish(task, begin, end - begin);
     });
   }
@@ -138,14 +126,12 @@ class Depthwise final : public Conv2dAlgorithm<T> {
     const auto gather = [&](std::int64_t task, std::int64_t row, std::int64_t rows) {
       if (moments != nullptr) moments->gather(task, y, row * p.w_out, rows * p.w_out);
     };
-    const auto convolve = [&](std::int64_t row, std::int64_t channel_begin, std::int64_t channel_end) {
+    const auto convolve = [&](std::int64_t row) {
       const std::int64_t top = row % p.h_out * p.stride_h - p.pad_h;
       const TapsInside inside(top, p.k_h, p.dilation_h, p.h_in);
       const std::int64_t at = row * p.w_out * channels;
       kernels<T>().depthwise_row(
           {.channels = channels,
-           .channel_begin = channel_begin,
-           .channel_end = channel_end,
            .rows = inside.count(),
            .taps = p.k_w,
            .start = -p.pad_w,
@@ -164,13 +150,13 @@ class Depthwise final : public Conv2dAlgorithm<T> {
            .residual = epilogue.residual != nullptr ? epilogue.residual + at : nullptr,
            .f = epilogue.activation});
     };
-    output_cut(p).for_rows(2 * p.taps(), p.w_out, convolve, gather);
+    output_cut(p).for_rows(p.taps(), convolve, gather);
   }
 
   void backward_data(const Conv2dProblem& p, const T* dy, const T* w, T* dx, const Scratch&) const override {
     const std::int64_t channels = p.c_in;
     const std::int64_t taps = ceil_div(p.k_h, p.stride_h) * ceil_div(p.k_w, p.stride_w);
-    const auto correlate = [&](std::int64_t index, std::int64_t channel_begin, std::int64_t channel_end) {
+    const auto correlate = [&](std::int64_t index) {
       const std::int64_t image = index / p.h_in;
       const std::int64_t row = index % p.h_in;
       const TapsOfClass vertical(row, p.k_h, p.stride_h, p.pad_h, p.dilation_h);
@@ -182,8 +168,6 @@ class Depthwise final : public Conv2dAlgorithm<T> {
         const std::int64_t tap = (vertical.first + inside.begin * vertical.step) * p.k_w + horizontal.first +
                                  last * horizontal.step;
         kernels<T>().depthwise_row({.channels = channels,
-                                    .channel_begin = channel_begin,
-                                    .channel_end = channel_end,
                                     .rows = horizontal.count > 0 ? inside.count() : 0,
                                     .taps = horizontal.count,
                                     .start = horizontal.output - last * horizontal.output_step,
@@ -203,7 +187,7 @@ class Depthwise final : public Conv2dAlgorithm<T> {
                                     .f = {}});
       }
     };
-    RowsCut<T>(p, p.h_in, p.w_in, p.w_out).for_rows(2 * taps, p.w_in, correlate, [](auto...) {});
+    RowsCut(p.n, p.h_in, p.w_in * channels).for_rows(taps, correlate, [](auto...) {});
   }
 
   void backward_weights(const Conv2dProblem& p, const T* x, const T* dy, T* dw,
@@ -251,7 +235,7 @@ class Depthwise final : public Conv2dAlgorithm<T> {
   }
 
  private:
-  static RowsCut<T> output_cut(const Conv2dProblem& p) { return {p, p.h_out, p.w_out, p.w_in}; }
+  static RowsCut output_cut(const Conv2dProblem& p) { return {p.n, p.h_out, p.w_out * p.c_out}; }
 };
 
 }  // namespace

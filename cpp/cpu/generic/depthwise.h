@@ -32,6 +32,24 @@ struct Bounds {
 
 // Which columns under a tile are outside of the image.
 enum class Outside { none, first, last, both, some };
+constexpr int first_inside(Outside outside) { return outside == Outside::first || outside == Outside::both; }
+constexpr int last_outside(Outside outside) { return outside == Outside::last || outside == Outside::both; }
+
+// Calls tile.operator()<outside>() for columns [left, left + reach) of an image.
+template <class F>
+inline void with_outside(int64_t left, int64_t reach, int64_t width, F tile) {
+  const int64_t right = left + reach - width;  // so many columns are past the end
+  if (left >= 0 && right <= 0)
+    tile.template operator()<Outside::none>();
+  else if (left == -1 && right <= 0)
+    tile.template operator()<Outside::first>();
+  else if (left >= 0 && right == 1)
+    tile.template operator()<Outside::last>();
+  else if (left == -1 && right == 1)
+    tile.template operator()<Outside::both>();
+  else
+    tile.template operator()<Outside::some>();
+}
 
 // Outputs [first, first + outputs) for one vector of channels.
 template <class V, int taps, int stride, int outputs, Outside outside>
@@ -39,8 +57,7 @@ inline void depthwise_tile(const DepthwiseRow<typename V::T>& r, const Bounds<V>
                            int64_t first) {
   using T = typename V::T;
   constexpr int reach = (outputs - 1) * stride + taps;  // columns of the input
-  constexpr int begin = outside == Outside::first || outside == Outside::both ? 1 : 0;
-  constexpr int end = outside == Outside::last || outside == Outside::both ? reach - 1 : reach;
+  constexpr int begin = first_inside(outside), end = reach - last_outside(outside);
   const int64_t left = r.start + first * stride;
   const V bias = r.bias != nullptr ? V::load(r.bias + c) : V{};
   V sum[outputs];
@@ -74,38 +91,27 @@ inline void depthwise_tile(const DepthwiseRow<typename V::T>& r, const Bounds<V>
   for (int i = 0; i < outputs; ++i) bounds(sum[i]).store(r.y + at + i * step);
 }
 
-// The tile's part of all vectors of channels up to `end`.
+// The tile's part of the first `channels` channels, whole vectors.
 template <class V, int taps, int stride, int outputs, Outside outside>
-inline void depthwise_tile_of_all(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t end,
+inline void depthwise_tile_of_all(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t channels,
                                   int64_t first) {
-  for (int64_t c = r.channel_begin; c < end; c += V::size)
+  for (int64_t c = 0; c < channels; c += V::size)
     depthwise_tile<V, taps, stride, outputs, outside>(r, bounds, c, first);
 }
 
-// The channels up to `end`, whole vectors. As many tiles as fit, then smaller ones: widths of ImageNet's images are
+// The first `channels` channels. As many tiles as fit, then smaller ones: widths of ImageNet's images are
 // multiples of 7. Channels go by inside of a tile, so that memory is read and written in order.
 template <class V, int taps, int stride, int outputs>
-inline void depthwise_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t end,
+inline void depthwise_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t channels,
                             int64_t first) {
   for (; first + outputs <= r.outputs; first += outputs) {
     const int64_t left = r.start + first * stride;
-    const int64_t right = left + (outputs - 1) * stride + taps - r.width;  // so many columns are past the end
-    const auto tile = [&]<Outside outside>() {
-      depthwise_tile_of_all<V, taps, stride, outputs, outside>(r, bounds, end, first);
-    };
-    if (left >= 0 && right <= 0)
-      tile.template operator()<Outside::none>();
-    else if (left == -1 && right <= 0)
-      tile.template operator()<Outside::first>();
-    else if (left >= 0 && right == 1)
-      tile.template operator()<Outside::last>();
-    else if (left == -1 && right == 1)
-      tile.template operator()<Outside::both>();
-    else
-      tile.template operator()<Outside::some>();
+    with_outside(left, (outputs - 1) * stride + taps, r.width, [&]<Outside outside>() {
+      depthwise_tile_of_all<V, taps, stride, outputs, outside>(r, bounds, channels, first);
+    });
   }
   if constexpr (outputs > 1) {
-    if (first < r.outputs) depthwise_tiles<V, taps, stride, (outputs > 4 ? 4 : 1)>(r, bounds, end, first);
+    if (first < r.outputs) depthwise_tiles<V, taps, stride, (outputs > 4 ? 4 : 1)>(r, bounds, channels, first);
   }
 }
 
@@ -136,15 +142,15 @@ inline void depthwise_outputs(const DepthwiseRow<typename V::T>& r, const Bounds
 
 // Where there are tiles of these taps and this stride; else false.
 template <class V>
-inline bool depthwise_in_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t end) {
+inline bool depthwise_in_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t channels) {
   if (r.dilation != 1 && r.taps > 1) return false;
   switch (r.stride * 8 + r.taps) {
-    case 8 + 1: depthwise_tiles<V, 1, 1, 7>(r, bounds, end, 0); return true;
-    case 8 + 2: depthwise_tiles<V, 2, 1, 7>(r, bounds, end, 0); return true;
-    case 8 + 3: depthwise_tiles<V, 3, 1, 7>(r, bounds, end, 0); return true;
-    case 8 + 5: depthwise_tiles<V, 5, 1, 7>(r, bounds, end, 0); return true;
-    case 16 + 3: depthwise_tiles<V, 3, 2, 7>(r, bounds, end, 0); return true;
-    case 16 + 5: depthwise_tiles<V, 5, 2, 7>(r, bounds, end, 0); return true;
+    case 8 + 1: depthwise_tiles<V, 1, 1, 7>(r, bounds, channels, 0); return true;
+    case 8 + 2: depthwise_tiles<V, 2, 1, 7>(r, bounds, channels, 0); return true;
+    case 8 + 3: depthwise_tiles<V, 3, 1, 7>(r, bounds, channels, 0); return true;
+    case 8 + 5: depthwise_tiles<V, 5, 1, 7>(r, bounds, channels, 0); return true;
+    case 16 + 3: depthwise_tiles<V, 3, 2, 7>(r, bounds, channels, 0); return true;
+    case 16 + 5: depthwise_tiles<V, 5, 2, 7>(r, bounds, channels, 0); return true;
     default: return false;
   }
 }
@@ -153,30 +159,32 @@ template <class V>
 void depthwise_row(const DepthwiseRow<typename V::T>& r) {
   const bool bounded = Bounds<V>::express(r.f);
   const Bounds<V> bounds(bounded ? r.f : Activation{});
-  int64_t c = r.channel_end - (r.channel_end - r.channel_begin) % V::size;
-  if (c > r.channel_begin && !depthwise_in_tiles(r, bounds, c)) c = r.channel_begin;
-  for_column_blocks<V>(r.channel_end - c,
+  int64_t c = r.channels / V::size * V::size;
+  if (c > 0 && !depthwise_in_tiles(r, bounds, c)) c = 0;
+  for_column_blocks<V>(r.channels - c,
                        [&](auto columns, int64_t j) { depthwise_outputs(r, bounds, columns, c + j); });
   if (bounded) return;
   with_activation<V>(r.f, [&](auto g) {
     for (int64_t i = 0; i < r.outputs; ++i) {
-      typename V::T* y = r.y + i * r.y_step * r.channels + r.channel_begin;
-      map<V>(y, y, r.channel_end - r.channel_begin, g);
+      typename V::T* y = r.y + i * r.y_step * r.channels;
+      map<V>(y, y, r.channels, g);
     }
   });
 }
 
 // Adds to `rows` rows of weights at once what `outputs` neighbouring gradients contribute.
-template <class V, int rows, int taps, int stride, int outputs, bool guarded>
+template <class V, int rows, int taps, int stride, int outputs, Outside outside>
 inline void depthwise_weights_tile(const DepthwiseWeightsRow<typename V::T>& r, const typename V::T* x,
                                    int64_t left, const typename V::T* dy, V (&sum)[rows][taps]) {
+  constexpr int reach = (outputs - 1) * stride + taps;
+  constexpr int begin = first_inside(outside), end = reach - last_outside(outside);
   V gradient[outputs];
   for (int i = 0; i < outputs; ++i) gradient[i] = V::load(dy + i * r.channels);
 #pragma GCC unroll 8
   for (int row = 0; row < rows; ++row) {
 #pragma GCC unroll 64
-    for (int j = 0; j < (outputs - 1) * stride + taps; ++j) {
-      if constexpr (guarded) {
+    for (int j = begin; j < end; ++j) {
+      if constexpr (outside == Outside::some) {
         if (left + j < 0 || left + j >= r.width) continue;
       }
       const V v = V::load(x + row * r.x_row_step + j * r.channels);
@@ -192,7 +200,7 @@ inline void depthwise_weights_tile(const DepthwiseWeightsRow<typename V::T>& r, 
 template <class V, int taps, int stride, int rows>
 inline void depthwise_weights_tiles(const DepthwiseWeightsRow<typename V::T>& r, int64_t c, int64_t row) {
   using T = typename V::T;
-  constexpr int outputs = 4;
+  constexpr int outputs = sizeof(V) == 64 ? 7 : 4;  // as many as registers hold beside the sums
   for (; row + rows <= r.rows; row += rows) {
     const T* x = r.x + row * r.x_row_step + c;
     T* dw = r.dw + row * r.dw_row_step + c;
@@ -200,20 +208,16 @@ inline void depthwise_weights_tiles(const DepthwiseWeightsRow<typename V::T>& r,
     for (int i = 0; i < rows; ++i)
       for (int k = 0; k < taps; ++k) sum[i][k] = V::load(dw + i * r.dw_row_step + k * r.channels);
     int64_t i = 0;
-    const auto left = [&] { return r.start + i * stride; };
-    const auto inside = [&](int count) { return left() >= 0 && left() + (count - 1) * stride + taps <= r.width; };
-    for (; i + outputs <= r.outputs; i += outputs) {
-      const T* from = x + left() * r.channels;
-      const T* dy = r.dy + i * r.channels + c;
-      if (inside(outputs))
-        depthwise_weights_tile<V, rows, taps, stride, outputs, false>(r, from, left(), dy, sum);
-      else
-        depthwise_weights_tile<V, rows, taps, stride, outputs, true>(r, from, left(), dy, sum);
-    }
-    for (; i < r.outputs; ++i) {
-      const T* from = x + left() * r.channels;
-      depthwise_weights_tile<V, rows, taps, stride, 1, true>(r, from, left(), r.dy + i * r.channels + c, sum);
-    }
+    const auto add = [&]<int count>() {
+      const int64_t left = r.start + i * stride;
+      with_outside(left, (count - 1) * stride + taps, r.width, [&]<Outside outside>() {
+        depthwise_weights_tile<V, rows, taps, stride, count, outside>(r, x + left * r.channels, left,
+                                                                      r.dy + i * r.channels + c, sum);
+      });
+      i += count;
+    };
+    while (i + outputs <= r.outputs) add.template operator()<outputs>();
+    while (i < r.outputs) add.template operator()<1>();
     for (int i = 0; i < rows; ++i)
       for (int k = 0; k < taps; ++k) sum[i][k].store(dw + i * r.dw_row_step + k * r.channels);
   }

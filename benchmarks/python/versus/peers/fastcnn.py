@@ -68,8 +68,8 @@ def predicted_memory(case: Case) -> int:
 
 
 def prepare_convolution(job: Pass, variant: str) -> Prepared:
-    """A pass as a training step runs it. Arrays come and go as NCHW; that is not timed, since between layers
-    nothing is converted."""
+    """A pass as a training step runs it. Arrays come and go as NCHW before and after each; that is not timed,
+    since between layers nothing is converted."""
     del variant  # there is one
     convolution = job.convolution
     x, w, dy = convolution.arrays()
