@@ -18,6 +18,9 @@ PAUSE_SECONDS = 0.05  # threads of the one before stop spinning meanwhile
 LEAST_ROUNDS = 3
 MOST_ROUNDS = 15
 TOLERANCE = 1e-3
+# Losses of a second step: an update amplifies what rounding did to the first, resnet50's to 5e-4 of the
+# double-precision loss in every engine.
+TRAINING_TOLERANCE = 3e-3
 
 
 class DisagreementError(Exception):
@@ -69,20 +72,20 @@ def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
     return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
 
 
-def compare(contestants: list[Contestant]) -> float:
+def compare(contestants: list[Contestant], tolerance: float = TOLERANCE) -> float:
     """The largest difference between the first contestant's results and those of the others.
 
     Raises:
-        DisagreementError: it is larger than TOLERANCE.
+        DisagreementError: it is larger than `tolerance`.
     """
     results = [contestant.worker.check(contestant.key) for contestant in contestants]
     worst = 0.0
     for contestant, theirs in zip(contestants[1:], results[1:], strict=True):
         apart = difference(results[0], theirs)
-        if not apart <= TOLERANCE:
+        if not apart <= tolerance:
             raise DisagreementError(
                 f"{contestants[0].peer} and {contestant.peer} {contestant.variant} differ by {apart:.1e}, "
-                f"expected at most {TOLERANCE:.0e}"
+                f"expected at most {tolerance:.0e}"
             )
         worst = max(worst, apart)
     return worst

@@ -12,7 +12,15 @@ from typing import Any
 from versus import process_memory, startup
 from versus.cases import BATCH, LATENCY, NETWORKS, TRAINING, Case, case_of
 from versus.environment import environment
-from versus.measuring import Budget, Contestant, DisagreementError, compare, interleave
+from versus.measuring import (
+    TOLERANCE,
+    TRAINING_TOLERANCE,
+    Budget,
+    Contestant,
+    DisagreementError,
+    compare,
+    interleave,
+)
 from versus.peers import PEERS
 from versus.results import OURS, Comparison, Memory, figures_of
 from versus.worker import NotInstalledError, Worker, WorkerError
@@ -132,7 +140,7 @@ class Run:
                 worker = self._workers[peer, threads]
                 worker.prepare(variant, "prepare", case, variant, folder)
                 contestants.append(Contestant(worker, variant, variant))
-            apart = compare(contestants)
+            apart = compare(contestants, TRAINING_TOLERANCE if case.training else TOLERANCE)
             with self._budget.turn() as seconds:
                 interleave(contestants, seconds)
         finally:
