@@ -83,8 +83,8 @@ def _training(model: torch.nn.Module, run: Any, x: torch.Tensor, y: torch.Tensor
 
 
 def prepare_convolution(job: Pass, variant: str) -> Prepared:
-    """As for fastcnn, what a pass reads is written anew before each, in the layout of the variant, and that is
-    not timed."""
+    """As for fastcnn, what a pass reads is written anew before each, in the layout of the variant, and
+    that is not timed."""
     convolution = job.convolution
     arrays = [torch.from_numpy(array) for array in convolution.arrays()]
     layout = torch.channels_last if variant == "channels_last" else torch.contiguous_format
