@@ -40,8 +40,8 @@ std::size_t column_bytes(const Conv2dProblem& p, std::int64_t pixels) {
 
 template <class T>
 void make_columns(const Conv2dProblem& p, std::int64_t group, const T* x, std::int64_t pixel,
-                  std::int64_t pixel_end, std::int64_t tap, std::int64_t tap_end, T* col) {
-  kernels<T>().im2col(p, p.c_in, p.group_in(), x + group * p.group_in(), pixel, pixel_end, tap, tap_end, col);
+                  std::int64_t pixel_end, T* col) {
+  kernels<T>().im2col(p, p.c_in, p.group_in(), x + group * p.group_in(), pixel, pixel_end, 0, p.taps(), col);
 }
 
 template <class T>
@@ -153,7 +153,7 @@ class Im2col final : public Conv2dAlgorithm<T> {
     }
     const auto cut = WeightGradientCut::of<T>(p);
     return {.shared = cut.partial_elements(p) * sizeof(T),
-            .per_thread = static_cast<std::size_t>(cut.chunk * cut.taps * p.group_in()) * sizeof(T)};
+            .per_thread = static_cast<std::size_t>(cut.chunk * cut.taps * cut.channels) * sizeof(T)};
   }
 
   std::int64_t moments_parts(const Conv2dProblem& p) const override {
@@ -167,7 +167,7 @@ class Im2col final : public Conv2dAlgorithm<T> {
       for (std::int64_t group = 0; group < p.groups; ++group) {
         parallel_ranges(p.pixels(), 2 * p.depth() * sizeof(T),
                         [&](std::int64_t pixel, std::int64_t pixel_end) {
-                          make_columns(p, group, x, pixel, pixel_end, 0, p.taps(), col + pixel * p.depth());
+                          make_columns(p, group, x, pixel, pixel_end, col + pixel * p.depth());
                         });
         parallel_gemm(columns_times_weights(p, group, 0, p.pixels(), col, w, epilogue, y));
       }
@@ -180,7 +180,7 @@ class Im2col final : public Conv2dAlgorithm<T> {
       const std::int64_t pixel = task / p.groups * chunk;
       const std::int64_t pixel_end = std::min(pixel + chunk, p.pixels());
       T* col = scratch.template of_worker<T>(worker);
-      make_columns(p, group, x, pixel, pixel_end, 0, p.taps(), col);
+      make_columns(p, group, x, pixel, pixel_end, col);
       gemm(columns_times_weights(p, group, pixel, pixel_end - pixel, col, w, epilogue, y));
       if (moments != nullptr)
         moments->gather(pixel / chunk, y, pixel, pixel_end - pixel, group * p.group_out(), p.group_out());
@@ -225,11 +225,11 @@ class Im2col final : public Conv2dAlgorithm<T> {
   void backward_weights(const Conv2dProblem& p, const T* x, const T* dy, T* dw,
                         const Scratch& scratch) const override {
     weight_gradient<T>(p, WeightGradientCut::of<T>(p), dy, dw, scratch.template shared<T>(),
-                       [&](int worker, std::int64_t group, std::int64_t pixel, std::int64_t pixel_end,
-                           std::int64_t tap, std::int64_t tap_end) {
+                       [&](int worker, const ColumnBlock& block) {
                          T* col = scratch.template of_worker<T>(worker);
-                         make_columns(p, group, x, pixel, pixel_end, tap, tap_end, col);
-                         return Columns<T>{col, (tap_end - tap) * p.group_in()};
+                         kernels<T>().im2col(p, p.c_in, block.channels, x + block.channel, block.pixel,
+                                             block.pixel_end, block.tap, block.tap_end, col);
+                         return Columns<T>{col, block.width()};
                        });
   }
 };

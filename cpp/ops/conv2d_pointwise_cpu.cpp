@@ -95,8 +95,8 @@ class Pointwise final : public Conv2dAlgorithm<T> {
   void backward_weights(const Conv2dProblem& p, const T* x, const T* dy, T* dw,
                         const Scratch& scratch) const override {
     weight_gradient<T>(p, WeightGradientCut::of<T>(p), dy, dw, scratch.template shared<T>(),
-                       [&](int, std::int64_t group, std::int64_t pixel, auto...) {
-                         return Columns<T>{x + pixel * p.c_in + group * p.group_in(), p.c_in};
+                       [&](int, const ColumnBlock& block) {
+                         return Columns<T>{x + block.pixel * p.c_in + block.channel, p.c_in};
                        });
   }
 

@@ -20,9 +20,11 @@ double useful(const Conv2dProblem& p, Conv2dPass pass) {
   return of_vectors * static_cast<double>(p.w_out * p.stride_w) / static_cast<double>(p.w_in);
 }
 
-// On AVX-512, implicit reaches 0.75 to 0.95 of the peak where everything is useful, im2col 0.55 to 0.7.
+// On AVX-512, implicit reaches 0.75 to 0.95 of the peak where everything is useful, im2col 0.55 to 0.7. For dw it reads
+// the pixels of x again for every few channels of dy: a multiple of 2 KB apart, they push each other out of the caches.
 std::string_view against_implicit(const Conv2dProblem& p, Conv2dPass pass) {
   if (active_isa() == Isa::baseline && gemm_provider() != GemmProvider::native) return "the BLAS knows this CPU";
+  if (pass == Conv2dPass::backward_weights && p.stride_w * p.c_in % 512 == 0) return "pixels of x share cache sets";
   if (pass == Conv2dPass::backward_data && useful(p, pass) < 0.7) return "few channels or much border";
   if (pass == Conv2dPass::forward && useful(p, pass) < 0.25) return "few channels";
   return {};

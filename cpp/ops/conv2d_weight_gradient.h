@@ -18,11 +18,13 @@ namespace fastcnn {
 struct WeightGradientCut {
   std::int64_t rows;         // of dw in a block: output channels
   std::int64_t taps;         // of dw in a block
+  std::int64_t channels;     // of x in a block: all of a group's unless taps is 1
   std::int64_t chunk;        // pixels in one product
   std::int64_t parts;        // cuts of the pixels
   std::int64_t part_pixels;  // a multiple of chunk
   std::int64_t row_blocks;
   std::int64_t tap_blocks;
+  std::int64_t channel_blocks;
 
   template <class T>
   static WeightGradientCut of(const Conv2dProblem& p) {
@@ -33,21 +35,33 @@ struct WeightGradientCut {
     cut.taps = std::clamp<std::int64_t>(block_elements / (p.group_out() * p.group_in()), 1, p.taps());
     if (cut.taps > p.k_w) cut.taps -= cut.taps % p.k_w;  // whole kernel rows are copied in one go
     cut.tap_blocks = ceil_div(p.taps(), cut.taps);
-    // One tap alone is cut by rows when it is much too large, at the price of copying columns again.
-    cut.row_blocks =
-        std::max<std::int64_t>(1, p.group_out() * cut.taps * p.group_in() / (2 * block_elements));
-    cut.rows = ceil_div(p.group_out(), cut.row_blocks);
+    // One tap alone is cut where it is much too large. Partial sums of a large dw would go through memory: it is cut
+    // further for the sake of tasks. Tall blocks pay best for packing columns.
+    cut.rows = p.group_out();
+    cut.channels = p.group_in();
+    const auto too_few = [&] {
+      const std::int64_t blocks = ceil_div(p.group_out(), cut.rows) * ceil_div(p.group_in(), cut.channels);
+      return p.weights() >= 2 * block_elements && p.groups * cut.tap_blocks * blocks < enough_tasks;
+    };
+    while (cut.taps == 1 && (cut.rows * cut.channels > 2 * block_elements ||
+                             (cut.rows * cut.channels > block_elements / 2 && too_few()))) {
+      std::int64_t& side = cut.rows >= 4 * cut.channels ? cut.rows : cut.channels;
+      side = ceil_div(side, 2);
+    }
     cut.row_blocks = ceil_div(p.group_out(), cut.rows);
-    cut.chunk = std::clamp<std::int64_t>(column_elements / (cut.taps * p.group_in()), 128, 2048);
-    cut.chunk = std::min(cut.chunk, p.pixels());
+    cut.channel_blocks = ceil_div(p.group_in(), cut.channels);
+    cut.chunk = std::clamp<std::int64_t>(column_elements / (cut.taps * cut.channels), 128, 2048);
+    cut.chunk = ceil_div(p.pixels(), std::max<std::int64_t>(1, p.pixels() / cut.chunk));
     const std::int64_t chunks = ceil_div(p.pixels(), cut.chunk);
-    const std::int64_t blocks = p.groups * cut.row_blocks * cut.tap_blocks;
+    const std::int64_t blocks = p.groups * cut.row_blocks * cut.tap_blocks * cut.channel_blocks;
     cut.part_pixels = ceil_div(chunks, std::min(chunks, ceil_div(enough_tasks, blocks))) * cut.chunk;
     cut.parts = ceil_div(p.pixels(), cut.part_pixels);
     return cut;
   }
 
-  std::int64_t tasks(const Conv2dProblem& p) const { return p.groups * row_blocks * tap_blocks * parts; }
+  std::int64_t tasks(const Conv2dProblem& p) const {
+    return p.groups * row_blocks * tap_blocks * channel_blocks * parts;
+  }
   std::size_t partial_elements(const Conv2dProblem& p) const {
     return parts > 1 ? static_cast<std::size_t>(parts * p.weights()) : 0;
   }
@@ -56,14 +70,21 @@ struct WeightGradientCut {
   static std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 };
 
-// Columns of some pixels and taps of one group, (pixels x taps * group_in), as a matrix in memory.
+// What one product takes of x: channels of these taps of these windows. channel counts from the first of all groups.
+struct ColumnBlock {
+  std::int64_t pixel, pixel_end, tap, tap_end, channel, channels;
+
+  std::int64_t width() const { return (tap_end - tap) * channels; }
+};
+
+// It as a matrix in memory, (pixels x width).
 template <class T>
 struct Columns {
   const T* data;
   std::int64_t ld;
 };
 
-// columns(worker, group, pixel_begin, pixel_end, tap_begin, tap_end) gives Columns<T>.
+// columns(worker, block) gives Columns<T>.
 // partial: cut.partial_elements(p) elements of scratch.
 template <class T, class MakeColumns>
 void weight_gradient(const Conv2dProblem& p, const WeightGradientCut& cut, const T* dy, T* dw, T* partial,
@@ -72,24 +93,29 @@ void weight_gradient(const Conv2dProblem& p, const WeightGradientCut& cut, const
   parallel_for(cut.tasks(p), ops, [&](std::int64_t task, int worker) {
     const std::int64_t row = task % cut.row_blocks * cut.rows;
     task /= cut.row_blocks;
+    const std::int64_t in = task % cut.channel_blocks * cut.channels;
+    task /= cut.channel_blocks;
     const std::int64_t tap = task % cut.tap_blocks * cut.taps;
     task /= cut.tap_blocks;
     const std::int64_t group = task % p.groups;
     const std::int64_t part = task / p.groups;
 
-    const std::int64_t tap_end = std::min(tap + cut.taps, p.taps());
-    const std::int64_t channel = group * p.group_out() + row;
-    T* target =
-        (cut.parts > 1 ? partial + part * p.weights() : dw) + channel * p.depth() + tap * p.group_in();
+    const std::int64_t out = group * p.group_out() + row;
+    T* target = (cut.parts > 1 ? partial + part * p.weights() : dw) + out * p.depth() + tap * p.group_in() + in;
     const std::int64_t end = std::min((part + 1) * cut.part_pixels, p.pixels());
     for (std::int64_t pixel = part * cut.part_pixels; pixel < end; pixel += cut.chunk) {
-      const std::int64_t pixel_end = std::min(pixel + cut.chunk, end);
-      const Columns<T> col = columns(worker, group, pixel, pixel_end, tap, tap_end);
+      const ColumnBlock block{.pixel = pixel,
+                              .pixel_end = std::min(pixel + cut.chunk, end),
+                              .tap = tap,
+                              .tap_end = std::min(tap + cut.taps, p.taps()),
+                              .channel = group * p.group_in() + in,
+                              .channels = std::min(cut.channels, p.group_in() - in)};
+      const Columns<T> col = columns(worker, block);
       gemm<T>({.trans_a = true,
                .m = std::min(cut.rows, p.group_out() - row),
-               .n = (tap_end - tap) * p.group_in(),
-               .k = pixel_end - pixel,
-               .a = dy + pixel * p.c_out + channel,
+               .n = block.width(),
+               .k = block.pixel_end - pixel,
+               .a = dy + pixel * p.c_out + out,
                .lda = p.c_out,
                .b = col.data,
                .ldb = col.ld,
