@@ -110,7 +110,7 @@ Cut cut(const Gemm<T>& g) {
 // caches of the thread that wrote or will read them, so only the smaller side should be read by all.
 template <class T>
 bool keeps_rows_together(const Gemm<T>& g) {
-  constexpr std::int64_t cache_bytes = 512 << 10;
+  constexpr std::int64_t cache_bytes = 2 << 20;
   return g.k * g.n <= g.m * (g.k + g.n) && g.k * g.n * static_cast<std::int64_t>(sizeof(T)) <= cache_bytes;
 }
 

@@ -66,8 +66,15 @@ bool packing_a_pays(const Gemm<T>& g) {
   return g.n > 256 && strides_by<T>(4096, g.lda);
 }
 
-// The same with rows for columns. A column-wise a in place takes from the same sets. A b out of a matrix much larger
-// than the second-level cache comes from afar for every panel of a, and in place in pieces that no processor foresees.
+// No processor foresees a whole panel's rows. Where they would fall into one set, they would push out those in use.
+template <class T>
+bool fetching_a_pays(const Gemm<T>& g) {
+  return !strides_by<T>(4096, g.lda);
+}
+
+// As packing_a_pays with rows for columns. A column-wise a in place takes from the same sets. A b out of a matrix much
+// larger than the second-level cache comes from afar for every panel of a, and in place in pieces that no processor
+// foresees.
 template <class T>
 bool packing_b_pays(const Gemm<T>& g, std::int64_t panel_rows) {
   if (g.trans_b || g.m > 256) return true;
@@ -113,6 +120,7 @@ void gemm_native(const Gemm<T>& g) {
   }
   const Blocking<T> block(g, depth, kernel);
   const bool pack_a = packing_a_pays(g);
+  const bool fetch_a = !pack_a && !g.trans_a && fetching_a_pays(g);
   const bool pack_b = !g.b_packed && packing_b_pays(g, block.panel_rows);
   const bool in_place = !g.b_packed && !pack_b;
   const std::int64_t tail = in_place ? g.n % kernel.lanes : 0;
@@ -134,6 +142,7 @@ void gemm_native(const Gemm<T>& g) {
                         .lda = g.lda,
                         .panel_rows = block.panel_rows,
                         .panel = panel,
+                        .fetch_a = fetch_a,
                         .b = b,
                         .ldb = 0,
                         .b_depth = k,

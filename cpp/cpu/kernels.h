@@ -22,6 +22,7 @@ struct GemmBlock {
   int64_t lda;
   int64_t panel_rows;  // rows of c that are made together, at most GemmKernels::rows
   T* panel;            // panel_rows x k elements and lanes more: a is packed there, panel by panel; null: read in place
+  bool fetch_a;        // the rows of a that are read next come into the first-level cache meanwhile; not if trans_a
   // ldb 0: b was packed by `pack`, GemmKernels::cols per panel, to a multiple of GemmKernels::lanes. Panels are
   // b_depth rows deep, of which those from b_from on are multiplied.
   // Else b is k x n in place, but for the columns past the last whole vector: these are packed at b_tail.

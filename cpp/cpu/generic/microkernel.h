@@ -11,8 +11,8 @@
 
 namespace fastcnn::generic {
 
-// Memory that comes into the second-level cache while a tile is at work: with every cache_line of p, `lines` lines of
-// the cache that are ld apart, the next ones `step` further on.
+// Memory that comes into a cache while a tile is at work: with every cache_line of p, `lines` lines of the cache that
+// are ld apart, the next ones `step` further on.
 template <class T>
 struct Ahead {
   const T* at;
@@ -34,7 +34,8 @@ struct Tile {
   const T* bias;      // null for none
   const T* residual;  // null for none
   Activation::Kind f;  // identity, relu or relu6
-  Ahead<T> ahead;
+  Ahead<T> next_a;     // into the first-level cache
+  Ahead<T> next_b;     // into the second-level cache
 };
 
 template <class V>
@@ -49,9 +50,11 @@ void microkernel(const Tile<typename V::T>& t) {
   const int64_t lda = t.lda, ldb = t.ldb;
   const T* a = t.a;
   const T* b = t.b;
-  const T* ahead = t.ahead.at;
-  for (int64_t first = 0; first < t.k; first += cache_line<T>, ahead += t.ahead.step) {
-    for (int64_t i = 0; i < t.ahead.lines; ++i) __builtin_prefetch(ahead + i * t.ahead.ld, 0, 2);
+  const T* next_a = t.next_a.at;
+  const T* next_b = t.next_b.at;
+  for (int64_t first = 0; first < t.k; first += cache_line<T>, next_a += t.next_a.step, next_b += t.next_b.step) {
+    for (int64_t i = 0; i < t.next_a.lines; ++i) __builtin_prefetch(next_a + i * t.next_a.ld, 0, 3);
+    for (int64_t i = 0; i < t.next_b.lines; ++i) __builtin_prefetch(next_b + i * t.next_b.ld, 0, 2);
     const int64_t end = first + cache_line<T> < t.k ? first + cache_line<T> : t.k;
     for (int64_t p = first; p < end; ++p) {
       V row[Vectors];
@@ -119,10 +122,22 @@ inline Microkernel<V> microkernel_for(int64_t rows, int64_t vectors) {
   return microkernel_of_rows<V, RowsOfA, Vectors>(rows);
 }
 
+// The share of one of a panel's tiles in the rows of a behind the panel.
+template <class T>
+inline Ahead<T> next_rows_of(const GemmBlock<T>& g, int64_t row, int64_t tile, int64_t tiles) {
+  if (!g.fetch_a) return {};
+  const int64_t share = (g.panel_rows + tiles - 1) / tiles;
+  const int64_t first = tile * share;
+  const int64_t behind = g.m - row - g.panel_rows;
+  const int64_t left = (behind < g.panel_rows ? behind : g.panel_rows) - first;
+  if (left <= 0) return {};
+  return {g.a + (row + g.panel_rows + first) * g.lda, share < left ? share : left, g.lda, cache_line<T>};
+}
+
 // The share of one tile in what is packed next: a few whole lines of it, or where k runs across them a cache line of
 // each.
 template <class V, class T = typename V::T>
-inline Ahead<T> ahead_of(const GemmBlock<T>& g, int64_t tile, int64_t tiles) {
+inline Ahead<T> next_packed_of(const GemmBlock<T>& g, int64_t tile, int64_t tiles) {
   const int64_t share = g.next_k_contiguous ? (g.next_extent + tiles - 1) / tiles : cache_line<T>;
   const int64_t first = tile * share;
   const int64_t left = g.next_extent - first;
@@ -149,7 +164,8 @@ inline void multiply_panel(const GemmBlock<typename V::T>& g, int64_t row, int64
             .c = g.c + row * g.ldc + col, .ldc = g.ldc, .last_cols = (cols - 1) % V::size + 1,
             .bias = bias != nullptr ? bias + col : nullptr,
             .residual = residual != nullptr ? residual + col : nullptr, .f = f,
-            .ahead = ahead_of<V>(g, tile++, tiles)});
+            .next_a = next_rows_of(g, row, col / tile_cols, tiles_of_panel),
+            .next_b = next_packed_of<V>(g, tile++, tiles)});
   };
 
   const Microkernel<V> largest = microkernel_for<V, RowsOfA>(rows, V::Isa::gemm_vectors);
