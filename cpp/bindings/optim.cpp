@@ -29,11 +29,13 @@ void bind_optim(py::module_& module) {
            py::arg("groups"))
       .def(
           "configure",
-          [](Sgd& sgd, std::size_t group, double lr, double momentum, double weight_decay, bool nesterov) {
+          [](Sgd& sgd, std::size_t group, double lr, double momentum, double weight_decay, bool nesterov,
+             bool lr_in_velocity, double filter_norm) {
             if (group >= sgd.groups.size()) throw py::index_error("no group " + std::to_string(group));
-            sgd.groups[group] = {lr, momentum, weight_decay, nesterov};
+            sgd.groups[group] = {lr, momentum, weight_decay, nesterov, lr_in_velocity, filter_norm};
           },
-          py::arg("group"), py::arg("lr"), py::arg("momentum"), py::arg("weight_decay"), py::arg("nesterov"))
+          py::arg("group"), py::arg("lr"), py::arg("momentum"), py::arg("weight_decay"), py::arg("nesterov"),
+          py::arg("lr_in_velocity"), py::arg("filter_norm"))
       .def("step", [](Sgd& sgd) { sgd_step(sgd.slots, sgd.groups); }, py::call_guard<py::gil_scoped_release>())
       .def("zero_grad",
            [](Sgd& sgd) {

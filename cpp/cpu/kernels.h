@@ -67,7 +67,7 @@ struct GemmKernels {
 template <class T>
 struct SgdUpdate {
   T lr, momentum, weight_decay;
-  bool nesterov;
+  bool nesterov, lr_in_velocity;
 };
 
 // Local response normalisation: s = k + alpha / size * sum of x^2 over `size` neighbouring channels,

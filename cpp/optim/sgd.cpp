@@ -1,6 +1,7 @@
 #include "optim/sgd.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "core/error.h"
@@ -20,14 +21,18 @@ struct Pending {
   std::int64_t first_task;
 };
 
-void check_group(const SgdSlot& slot, std::size_t groups) {
-  if (slot.group < 0 || static_cast<std::size_t>(slot.group) >= groups) {
+void check_group(const SgdSlot& slot, std::span<const SgdSettings> groups) {
+  if (slot.group < 0 || static_cast<std::size_t>(slot.group) >= groups.size()) {
     throw ValueError("sgd: parameter of group " + std::to_string(slot.group) + ", but there are " +
-                     std::to_string(groups) + " groups");
+                     std::to_string(groups.size()) + " groups");
+  }
+  const Shape& shape = slot.parameter->value.spec().shape;
+  if (groups[static_cast<std::size_t>(slot.group)].filter_norm != 0 && shape.rank() < 2) {
+    throw ShapeError("sgd: filter_norm needs parameters of filters or units, (c_out, ...), got shape " + shape.str());
   }
 }
 
-void check(const SgdSlot& slot, std::size_t groups, const Spec& gradient) {
+void check(const SgdSlot& slot, std::span<const SgdSettings> groups, const Spec& gradient) {
   const Parameter& parameter = *slot.parameter;
   check_group(slot, groups);
   if (gradient != parameter.value.spec()) {
@@ -47,7 +52,8 @@ void update(const Pending& pending, std::int64_t begin, std::int64_t end) {
   const SgdUpdate<T> step{.lr = static_cast<T>(settings.lr),
                           .momentum = static_cast<T>(settings.momentum),
                           .weight_decay = static_cast<T>(settings.weight_decay),
-                          .nesterov = settings.nesterov};
+                          .nesterov = settings.nesterov,
+                          .lr_in_velocity = settings.lr_in_velocity};
   T* v = settings.momentum != 0 ? slot.velocity.view().as<T>() + begin : nullptr;
   kernels<T>().sgd(step, static_cast<const T*>(pending.gradient) + begin, v,
                    slot.parameter->value.view().as<T>() + begin, end - begin);
@@ -76,6 +82,27 @@ void update_piece(const Pending& pending, std::int64_t task) {
   dispatch_floating(spec.dtype, [&]<class T>() { update<T>(pending, begin, end); });
 }
 
+// Rows are contiguous in any storage: the first axis is the slowest.
+template <class T>
+void scale_rows(View w, double norm) {
+  const std::int64_t rows = w.spec.shape[0];
+  const std::int64_t cols = rows > 0 ? w.spec.shape.numel() / rows : 0;
+  parallel_for(rows, 3 * cols * std::int64_t{sizeof(T)}, [&](std::int64_t i, int) {
+    T* row = w.as<T>() + i * cols;
+    double squares = 0;
+    for (std::int64_t j = 0; j < cols; ++j) squares += static_cast<double>(row[j]) * static_cast<double>(row[j]);
+    if (squares == 0) return;
+    const T factor = static_cast<T>(norm / std::sqrt(squares));
+    for (std::int64_t j = 0; j < cols; ++j) row[j] *= factor;
+  });
+}
+
+void constrain(const Pending& pending) {
+  if (pending.settings->filter_norm == 0 || pending.settings->lr == 0) return;
+  const View w = pending.slot->parameter->value.view();
+  dispatch_floating(w.spec.dtype, [&]<class T>() { scale_rows<T>(w, pending.settings->filter_norm); });
+}
+
 }  // namespace
 
 // One loop over the pieces of all parameters: many small ones cost no more wake-ups than a large one.
@@ -84,7 +111,7 @@ void sgd_step(std::span<SgdSlot> slots, std::span<const SgdSettings> groups) {
   std::vector<Pending>& pending = kept;    // the caller's, also in tasks of other threads
   pending.clear();
   for (const SgdSlot& slot : slots) {
-    if (slot.parameter->has_grad) check(slot, groups.size(), slot.parameter->grad.spec());
+    if (slot.parameter->has_grad) check(slot, groups, slot.parameter->grad.spec());
   }
   std::int64_t tasks = 0;
   std::int64_t bytes = 0;
@@ -101,19 +128,21 @@ void sgd_step(std::span<SgdSlot> slots, std::span<const SgdSettings> groups) {
     const auto next = std::ranges::upper_bound(pending, task, {}, &Pending::first_task);
     update_piece(*(next - 1), task);
   });
+  std::ranges::for_each(pending, constrain);
 }
 
 void sgd_update(SgdSlot& slot, std::span<const SgdSettings> groups, ConstView gradient) {
-  check(slot, groups.size(), gradient.spec);
+  check(slot, groups, gradient.spec);
   const Pending pending = begin_update(slot, groups, gradient.data, 0);
   const std::int64_t tasks = task_count(*slot.parameter);
   if (tasks == 0) return;
   parallel_for(tasks, moved_bytes(*slot.parameter, *pending.settings) / tasks,
                [&](std::int64_t task, int) { update_piece(pending, task); });
+  constrain(pending);
 }
 
 void check_groups(std::span<const SgdSlot> slots, std::span<const SgdSettings> groups) {
-  for (const SgdSlot& slot : slots) check_group(slot, groups.size());
+  for (const SgdSlot& slot : slots) check_group(slot, groups);
 }
 
 }  // namespace fastcnn

@@ -120,7 +120,14 @@ class Sgd:
 
     def __init__(self, groups: Sequence[Sequence[Parameter]]) -> None: ...
     def configure(
-        self, group: int, lr: float, momentum: float, weight_decay: float, nesterov: bool
+        self,
+        group: int,
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        nesterov: bool,
+        lr_in_velocity: bool,
+        filter_norm: float,
     ) -> None: ...
     def step(self) -> None: ...
     def zero_grad(self) -> None: ...

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -29,7 +31,8 @@ std::vector<T> elements(const Tensor& x) {
   return {begin, begin + x.spec().shape.numel()};
 }
 
-// The formula of PyTorch's documentation, one element at a time; there the first velocity is the gradient.
+// The formula of PyTorch's documentation, one element at a time; there the first velocity is the gradient. And that
+// of Krizhevsky et al. 2012, where it is lr times the gradient.
 template <class T>
 std::vector<T> by_formula(std::vector<T> w, const std::vector<T>& dw, const SgdSettings& s) {
   for (std::size_t i = 0; i < w.size(); ++i) {
@@ -37,11 +40,12 @@ std::vector<T> by_formula(std::vector<T> w, const std::vector<T>& dw, const SgdS
     double weight = w[i];
     for (int step = 0; step < steps; ++step) {
       double g = dw[i] + s.weight_decay * weight;
+      if (s.lr_in_velocity) g *= s.lr;
       if (s.momentum != 0) {
         v = step == 0 ? g : s.momentum * v + g;
         g = s.nesterov ? g + s.momentum * v : v;
       }
-      weight -= s.lr * g;
+      weight -= s.lr_in_velocity ? g : s.lr * g;
     }
     w[i] = static_cast<T>(weight);
   }
@@ -73,7 +77,12 @@ INSTANTIATE_TEST_SUITE_P(
                          SgdSettings{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01}},
                     Case{"nesterov", SgdSettings{.lr = 0.1, .momentum = 0.9, .nesterov = true}},
                     Case{"nesterov_and_weight_decay",
-                         SgdSettings{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01, .nesterov = true}}),
+                         SgdSettings{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01, .nesterov = true}},
+                    Case{"lr_in_velocity", SgdSettings{.lr = 0.1, .weight_decay = 0.01, .lr_in_velocity = true}},
+                    Case{"lr_in_velocity_and_momentum",
+                         SgdSettings{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01, .lr_in_velocity = true}},
+                    Case{"lr_in_velocity_and_nesterov",
+                         SgdSettings{.lr = 0.1, .momentum = 0.9, .nesterov = true, .lr_in_velocity = true}}),
     [](const auto& info) { return info.param.first; });
 
 TEST_P(SgdStep, follows_the_formula_in_float32) { expect_formula<float>(GetParam().second, 1e-5); }
@@ -89,6 +98,59 @@ TEST(Sgd, each_slot_follows_its_group) {
   const std::vector<float> after = elements<float>(slots[0].parameter->value);
   for (std::size_t i = 0; i < 100; ++i) ASSERT_FLOAT_EQ(after[i], before[i] - 0.5F * dw[i]);
   EXPECT_EQ(elements<float>(slots[1].parameter->value), before);
+}
+
+TEST(Sgd, steps_inside_the_velocity_keep_their_size_when_the_rate_falls) {
+  const auto moved = [](bool lr_in_velocity) {
+    std::vector<SgdSlot> slots{{parameter({Shape{1}, DType::float64}, 1), {}, 0}};
+    *static_cast<double*>(slots[0].parameter->grad.data()) = 1.0;
+    const double before = *static_cast<double*>(slots[0].parameter->value.data());
+    for (const double lr : {1.0, 0.0}) {
+      const SgdSettings settings{.lr = lr, .momentum = 0.5, .lr_in_velocity = lr_in_velocity};
+      sgd_step(slots, {&settings, 1});
+    }
+    return before - *static_cast<double*>(slots[0].parameter->value.data());
+  };
+  EXPECT_NEAR(moved(false), 1.0, 1e-15);
+  EXPECT_NEAR(moved(true), 1.5, 1e-15);
+}
+
+TEST(Sgd, filters_get_their_norm_after_each_update) {
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    std::vector<SgdSlot> slots{{parameter({Shape{4, 3, 5, 5}, dtype}, 1), {}, 0}, {parameter({Shape{2, 7}, dtype}, 2), {}, 0}};
+    const SgdSettings settings{.lr = 0.1, .filter_norm = 2.5};
+    sgd_step(slots, {&settings, 1});
+    dispatch_floating(dtype, [&]<class T>() {
+      for (const SgdSlot& slot : slots) {
+        const std::vector<T> w = elements<T>(slot.parameter->value);
+        const std::size_t rows = static_cast<std::size_t>(slot.parameter->value.spec().shape[0]);
+        const std::size_t cols = w.size() / rows;
+        for (std::size_t i = 0; i < rows; ++i) {
+          double squares = 0;
+          for (std::size_t j = 0; j < cols; ++j) squares += static_cast<double>(w[i * cols + j] * w[i * cols + j]);
+          EXPECT_NEAR(std::sqrt(squares), 2.5, 1e-5);
+        }
+      }
+    });
+  }
+}
+
+TEST(Sgd, filters_of_zeros_and_those_of_rate_zero_stay) {
+  std::vector<SgdSlot> slots{{parameter({Shape{2, 3}, DType::float32}, 1), {}, 0},
+                             {parameter({Shape{2, 3}, DType::float32}, 2), {}, 1}};
+  std::fill_n(static_cast<float*>(slots[0].parameter->value.data()), 6, 0.0F);
+  std::fill_n(static_cast<float*>(slots[0].parameter->grad.data()), 6, 0.0F);
+  const std::vector<float> before = elements<float>(slots[1].parameter->value);
+  const SgdSettings groups[2] = {{.lr = 0.1, .filter_norm = 1.0}, {.lr = 0.0, .filter_norm = 1.0}};
+  sgd_step(slots, groups);
+  EXPECT_EQ(elements<float>(slots[0].parameter->value), std::vector<float>(6, 0.0F));
+  EXPECT_EQ(elements<float>(slots[1].parameter->value), before);
+}
+
+TEST(Sgd, refuses_a_filter_norm_of_biases) {
+  std::vector<SgdSlot> slots{{parameter({Shape{10}, DType::float32}, 1), {}, 0}};
+  const SgdSettings settings{.filter_norm = 1.0};
+  EXPECT_THROW(sgd_step(slots, {&settings, 1}), ShapeError);
 }
 
 TEST(Sgd, parameters_without_gradient_stay) {

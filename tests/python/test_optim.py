@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fastcnn import nn, optim
+from fastcnn.train import Trainer
 
 SETTINGS = {
     "plain": {"lr": 0.1},
@@ -51,6 +52,45 @@ def test_sgd_matches_torch(settings):
         optimizer.step()
         other.step()
     np.testing.assert_allclose(layer.weight.value, tensor.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_the_rate_inside_the_velocity_is_cuda_convnets_update(nesterov):
+    layer = nn.Linear(1, 40, bias=False)
+    w = layer.weight.numpy().astype("f8")
+    v = np.zeros_like(w)
+    optimizer = optim.SGD(
+        layer.parameters(), momentum=0.9, weight_decay=0.1, nesterov=nesterov, lr_in_velocity=True
+    )
+    for seed, lr in enumerate([0.1, 0.1, 0.01, 0.01, 0.0]):
+        gradient = np.random.default_rng(seed).standard_normal((1, 40)).astype("f4")
+        set_gradient(layer, gradient)
+        optimizer.param_groups[0]["lr"] = lr
+        optimizer.step()
+        # layer.cu and weights.cu: inc = mom inc + eps (-gradient) - wc eps w; w += inc.
+        push = lr * -gradient.T - 0.1 * lr * w
+        v = 0.9 * v + push
+        w += push + 0.9 * v if nesterov else v
+    np.testing.assert_allclose(layer.weight.value, w, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_filter_norm_holds_after_each_step(fused):
+    model = nn.Sequential(nn.Conv2d(2, 5, 3), nn.Flatten(), nn.Linear(20, 3))
+    weights = [model[0].weight, model[2].weight]
+    biases = [model[0].bias, model[2].bias]
+    optimizer = optim.SGD([{"params": weights, "filter_norm": 0.7}, {"params": biases}], lr=0.1, momentum=0.9)
+    x, y = np.random.default_rng(0).standard_normal((4, 2, 4, 4)).astype("f4"), np.array([0, 1, 2, 0])
+    for _ in range(3):
+        if fused:
+            Trainer(model, optimizer=optimizer).step(x, y)
+        else:
+            optimizer.zero_grad()
+            nn.CrossEntropyLoss()(model(x), y).backward()
+            optimizer.step()
+        for weight in weights:
+            norms = np.sqrt(np.square(weight.numpy()).reshape(len(weight.value), -1).sum(1))
+            np.testing.assert_allclose(norms, 0.7, rtol=1e-5)
 
 
 def test_groups_have_settings_of_their_own():
@@ -107,6 +147,8 @@ def test_bad_settings_are_refused():
         ((parameters, {"momentum": 1.1}), "momentum"),
         ((parameters, {"weight_decay": -0.1}), "weight_decay"),
         ((parameters, {"nesterov": True}), "nesterov needs"),
+        ((parameters, {"filter_norm": -1}), "filter_norm is -1"),
+        ((parameters, {"filter_norm": 1}), r"filter_norm needs weights of filters or units.*shape \(2,\)"),
         (([*parameters, parameters[0]], {}), "given twice"),
         (([{"params": parameters, "speed": 1}], {}), "unknown settings"),
         (([{"lr": 1}], {}), 'no "params"'),
@@ -119,6 +161,17 @@ def test_bad_settings_are_refused():
     layer.double()
     with pytest.raises(RuntimeError, match="make the optimiser after"):
         optimizer.step()
+
+
+def test_state_from_before_a_setting_existed_loads():
+    layer = nn.Linear(1, 2, bias=False)
+    state = optim.SGD(layer.parameters(), lr=0.5).state_dict()
+    for name in ("lr_in_velocity", "filter_norm"):
+        del state["param_groups"][0][name]
+    optimizer = optim.SGD(layer.parameters(), lr=0.1, lr_in_velocity=True)
+    optimizer.load_state_dict(state)
+    group = optimizer.param_groups[0]
+    assert (group["lr"], group["lr_in_velocity"], group["filter_norm"]) == (0.5, False, 0.0)
 
 
 def test_state_that_does_not_fit_is_refused():

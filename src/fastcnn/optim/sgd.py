@@ -12,13 +12,21 @@ from fastcnn.nn.parameter import Parameter
 
 ParamGroup = dict[str, Any]  # "params" and the settings
 
-_SETTINGS = ("lr", "momentum", "weight_decay", "nesterov")
+_SETTINGS = ("lr", "momentum", "weight_decay", "nesterov", "lr_in_velocity", "filter_norm")
+_ABSENT = {"lr_in_velocity": False, "filter_norm": 0.0}  # of states saved before there were these settings
 
 
 class SGD:
     """g' = g + weight_decay w;  v = momentum v + g';  w -= lr v, or with Nesterov lr (g' + momentum v).
 
-    As PyTorch writes it [Sutskever et al. 2013 put lr inside v]. Parameters without a gradient stay.
+    As PyTorch writes it. With `lr_in_velocity`, as cuda-convnet and AlexNet's paper have it [Krizhevsky et
+    al. 2012, section 5]:  v = momentum v + lr g';  w -= v, or with Nesterov lr g' + momentum v. The two are
+    one while lr is constant; when it falls, here the old steps keep their size and die out. Parameters
+    without a gradient stay.
+
+    Groups give layers, or the weights of each input of a layer, settings of their own: cuda-convnet's epsW
+    and epsB are `lr`, momW and momB `momentum`, wc `weight_decay`, wball `filter_norm`. lr=0 keeps parameters
+    as they are; to save the computation of their gradients, too, set `requires_grad` False.
 
     Args:
         params: Parameters, or dicts with "params" and settings that differ from the ones given here.
@@ -26,6 +34,9 @@ class SGD:
         momentum: share of v that is kept, in [0, 1].
         weight_decay: lambda of the penalty lambda/2 |w|², at least 0.
         nesterov: looks ahead; needs momentum.
+        lr_in_velocity: the learning rate is part of v.
+        filter_norm: where above 0, after each update the weights of every filter or unit, w[i], are scaled to
+            this Euclidean norm; parameters of at least two axes only.
 
     Raises:
         ValueError: a setting out of its range, no parameters, or one of them given twice.
@@ -42,8 +53,17 @@ class SGD:
         momentum: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        lr_in_velocity: bool = False,
+        filter_norm: float = 0.0,
     ) -> None:
-        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "nesterov": nesterov}
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "lr_in_velocity": lr_in_velocity,
+            "filter_norm": filter_norm,
+        }
         given: list[Any] = list(params)
         if not given:
             raise ValueError("SGD: no parameters to optimise")
@@ -105,7 +125,8 @@ class SGD:
                     f"SGD.load_state_dict: velocity of parameter {i} has shape {velocity.shape}, "
                     f"expected {parameters[i].shape}"
                 )
-        settings = [_checked({name: group[name] for name in _SETTINGS}) for group in state["param_groups"]]
+        saved = [{**_ABSENT, **group} for group in state["param_groups"]]
+        settings = [_checked({name: group[name] for name in _SETTINGS}) for group in saved]
         for group, new in zip(self.param_groups, settings, strict=True):
             group.update(new)
         for i in range(len(parameters)):
@@ -120,7 +141,7 @@ class SGD:
             if core is not parameter._core:
                 raise RuntimeError("SGD: a parameter changed its type; make the optimiser after Module.to")
         for i, group in enumerate(self.param_groups):
-            self._core.configure(i, group["lr"], group["momentum"], group["weight_decay"], group["nesterov"])
+            self._core.configure(i, *(group[name] for name in _SETTINGS))
         return self._core
 
     def __repr__(self) -> str:
@@ -140,11 +161,16 @@ def _group(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> ParamGroup:
         if not isinstance(member, Parameter):
             raise TypeError(f"SGD: expected Parameters, got {type(member).__name__}")
     settings = _checked({name: given.get(name, default) for name, default in defaults.items()})
+    flat = [member.shape for member in members if len(member.shape) < 2]
+    if settings["filter_norm"] > 0 and flat:
+        raise ValueError(
+            f"SGD: filter_norm needs weights of filters or units, (c_out, ...), got shape {flat[0]}"
+        )
     return {"params": members, **settings}
 
 
 def _checked(settings: ParamGroup) -> ParamGroup:
-    for name in ("lr", "momentum", "weight_decay"):
+    for name in ("lr", "momentum", "weight_decay", "filter_norm"):
         if not settings[name] >= 0:
             raise ValueError(f"SGD: {name} is {settings[name]}, expected at least 0")
     if settings["momentum"] > 1:
