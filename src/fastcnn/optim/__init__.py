@@ -1,5 +1,35 @@
-"""Optimisers."""
+"""Optimisers, and schedules of their learning rates."""
 
+from fastcnn.optim import curves
+from fastcnn.optim.curves import ProgressLR
+from fastcnn.optim.one_cycle import OneCycleLR
+from fastcnn.optim.plateau import ReduceLROnPlateau
+from fastcnn.optim.schedule import LambdaLR, Schedule, SequentialLR
+from fastcnn.optim.schedules import (
+    ConstantLR,
+    CosineAnnealingLR,
+    ExponentialLR,
+    LinearLR,
+    MultiStepLR,
+    PolynomialLR,
+    StepLR,
+)
 from fastcnn.optim.sgd import SGD
 
-__all__ = ["SGD"]
+__all__ = [
+    "SGD",
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "ExponentialLR",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "OneCycleLR",
+    "PolynomialLR",
+    "ProgressLR",
+    "ReduceLROnPlateau",
+    "Schedule",
+    "SequentialLR",
+    "StepLR",
+    "curves",
+]
