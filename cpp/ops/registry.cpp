@@ -16,10 +16,12 @@
 #include "ops/flatten.h"
 #include "ops/linear.h"
 #include "ops/local_response_norm.h"
+#include "ops/locally_connected2d.h"
 #include "ops/max_pool2d.h"
 #include "ops/softmax.h"
 #include "ops/softmax_cross_entropy.h"
 #include "ops/squared_error.h"
+#include "ops/untied_bias.h"
 
 namespace fastcnn {
 namespace {
@@ -41,10 +43,12 @@ constexpr std::array entries = {
     Entry{"flatten", Flatten::make},
     Entry{"linear", Linear::make},
     Entry{"local_response_norm", LocalResponseNorm::make},
+    Entry{"locally_connected2d", LocallyConnected2d::make},
     Entry{"max_pool2d", MaxPool2d::make},
     Entry{"softmax", Softmax::make},
     Entry{"softmax_cross_entropy", SoftmaxCrossEntropy::make},
     Entry{"squared_error", SquaredError::make},
+    Entry{"untied_bias", UntiedBias::make},
 };
 
 // The known kinds that were probably meant, else all of them.

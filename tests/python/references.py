@@ -26,6 +26,17 @@ def conv2d(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
     return y if b is None else y + b[None, :, None, None]
 
 
+def locally_connected2d(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
+    (sh, sw), (ph, pw), (dh, dw) = pair(stride), pair(padding), pair(dilation)
+    h_out, w_out, kh, kw, c_in, c_out = w.shape
+    padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    y = np.zeros((len(x), c_out, h_out, w_out), x.dtype)
+    for i, j, o, p, q, c in product(*map(range, (h_out, w_out, c_out, kh, kw, c_in))):
+        channel = o // (c_out // groups) * c_in + c
+        y[:, o, i, j] += w[i, j, p, q, c, o] * padded[:, channel, i * sh + p * dh, j * sw + q * dw]
+    return y if b is None else y + b
+
+
 def pool2d(x, kernel, stride=None, padding=0, ceil_mode=False, reduce="max", count_include_pad=True):
     (kh, kw), (ph, pw) = pair(kernel), pair(padding)
     sh, sw = pair(kernel if stride is None else stride)

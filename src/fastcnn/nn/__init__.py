@@ -3,7 +3,7 @@
 from fastcnn.nn import functional, init
 from fastcnn.nn.activation import Affine, Identity, ReLU, ReLU6, Sigmoid, Softmax, Square, Tanh
 from fastcnn.nn.containers import ModuleList, Sequential
-from fastcnn.nn.conv import Conv2d
+from fastcnn.nn.conv import Conv2d, LocallyConnected2d
 from fastcnn.nn.dropout import Dropout
 from fastcnn.nn.linear import Linear
 from fastcnn.nn.loss import CrossEntropyLoss, MSELoss
@@ -29,6 +29,7 @@ __all__ = [
     "Identity",
     "Linear",
     "LocalResponseNorm",
+    "LocallyConnected2d",
     "MSELoss",
     "MaxPool2d",
     "Module",

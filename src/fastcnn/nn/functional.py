@@ -34,6 +34,28 @@ def conv2d(
     return apply(op, x, weight, bias)
 
 
+def locally_connected2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Any:
+    """Convolution with filters of its own at each output position.
+
+    weight (h_out, w_out, k_h, k_w, c_in / groups, c_out), bias (1, c_out, h_out, w_out).
+    """
+    op = make_op("locally_connected2d", stride=stride, pad=padding, dilation=dilation, groups=groups)
+    return apply(op, x, weight, bias)
+
+
+def untied_bias(x: Any, bias: Any) -> Any:
+    """x + bias: (n, ...) and (1, ...), a number for each element of a sample."""
+    return apply(make_op("untied_bias"), x, bias)
+
+
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """x W' + b: (n, f) and W (out, f) to (n, out)."""
     return apply(make_op("linear"), x, weight, bias)

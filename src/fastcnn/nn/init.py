@@ -88,15 +88,16 @@ def calculate_gain(nonlinearity: str, a: float = 0.0) -> float:
 
 
 def fan_in(parameter: Parameter) -> int:
-    """How many inputs each output of the layer sums: for (c_out, c_in, k_h, k_w), c_in k_h k_w."""
+    """How many inputs each output of the layer sums: c_in k_h k_w for the weights of convolutions, (c_out,
+    c_in, k_h, k_w), and of locally connected layers, (h_out, w_out, k_h, k_w, c_in, c_out)."""
     shape = _weight_shape(parameter)
-    return math.prod(shape[1:])
+    return math.prod(shape[1:] if len(shape) < 6 else shape[2:5])
 
 
 def fan_out(parameter: Parameter) -> int:
-    """How many outputs each input goes to, strides aside: for (c_out, c_in, k_h, k_w), c_out k_h k_w."""
+    """How many outputs each input goes to, strides aside: c_out k_h k_w for the same shapes."""
     shape = _weight_shape(parameter)
-    return shape[0] * math.prod(shape[2:])
+    return shape[0] * math.prod(shape[2:]) if len(shape) < 6 else shape[5] * math.prod(shape[2:4])
 
 
 def _weight_shape(parameter: Parameter) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from fastcnn import trace
 if TYPE_CHECKING:
     from fastcnn.nn.module import Module
 
-_WEIGHTED = ("conv2d", "linear")
+_WEIGHTED = ("conv2d", "linear", "locally_connected2d")
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Summary:
 
     Attributes:
         parameters: trainable numbers, shared ones counted once.
-        neurons: outputs of all layers with weights (convolution, linear) for one sample, as Krizhevsky,
-            Sutskever and Hinton (2012) count them.
+        neurons: outputs of all layers with weights (convolution, locally connected, linear) for one sample,
+            as Krizhevsky, Sutskever and Hinton (2012) count them.
         macs: multiply-adds of one forward pass for the batch of `input_shape`.
     """
 

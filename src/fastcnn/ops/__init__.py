@@ -13,7 +13,14 @@ All raise ShapeError (a ValueError) for extents that don't fit, ValueError for o
 TypeError for elements of the wrong type.
 """
 
-from fastcnn.ops.convolution import conv2d, conv2d_backward
+from fastcnn.ops.convolution import (
+    conv2d,
+    conv2d_backward,
+    locally_connected2d,
+    locally_connected2d_backward,
+    untied_bias,
+    untied_bias_backward,
+)
 from fastcnn.ops.layers import (
     add,
     add_backward,
@@ -85,6 +92,8 @@ __all__ = [
     "linear_backward",
     "local_response_norm",
     "local_response_norm_backward",
+    "locally_connected2d",
+    "locally_connected2d_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "relu",
@@ -101,4 +110,6 @@ __all__ = [
     "squared_error_backward",
     "tanh",
     "tanh_backward",
+    "untied_bias",
+    "untied_bias_backward",
 ]

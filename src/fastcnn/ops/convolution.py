@@ -67,3 +67,76 @@ def _conv2d(stride: Pair, padding: Pair, dilation: Pair, groups: int, algorithm:
     return make_op(
         "conv2d", stride=stride, pad=padding, dilation=dilation, groups=groups, algorithm=algorithm
     )
+
+
+def locally_connected2d(
+    x: Any,
+    w: Any,
+    b: Any = None,
+    *,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Array:
+    """y[n,o,i,j] = b[0,o,i,j] + sum over p,q,c of w[i,j,p,q,c,o] x[n, c, i s - pad + p d, j s - pad + q d].
+
+    A convolution whose filters and biases differ from position to position: cuda-convnet's `local` layer;
+    Taigman et al., "DeepFace" (2014), section 2.2.
+
+    Args:
+        x: (n, c_in, h, w).
+        w: (h_out, w_out, k_h, k_w, c_in / groups, c_out): at each position a matrix from the window, channels
+            innermost, to the outputs. Keras's LocallyConnected2D has the same order, cuda-convnet (positions,
+            channels, taps) in the rows of a matrix:
+            `matrix.reshape(h_out, w_out, c, k_h, k_w, c_out).transpose(0, 1, 3, 4, 2, 5)`.
+        b: (1, c_out, h_out, w_out), or None.
+        stride, padding, dilation: one number, or (height, width).
+
+    Returns:
+        (n, c_out, h_out, w_out), of the extents that `conv2d` has.
+    """
+    return forward(_locally_connected2d(stride, padding, dilation, groups), x, w, b)
+
+
+def locally_connected2d_backward(
+    dy: Any,
+    x: Any,
+    w: Any,
+    b: Any = None,
+    *,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> tuple[Array, Array, Array | None]:
+    """(dx, dw, db) of `locally_connected2d`; db is None where b is.
+
+    At each position dw multiplies the windows of x with dy, summed over n; dx sums dy times w over the
+    windows that meet a pixel; db sums dy over n.
+    """
+    op = _locally_connected2d(stride, padding, dilation, groups)
+    dx, dw, db = backward(op, dy, x, w, b)
+    assert dx is not None and dw is not None
+    return dx, dw, db
+
+
+def _locally_connected2d(stride: Pair, padding: Pair, dilation: Pair, groups: int) -> _core.Op:
+    return make_op("locally_connected2d", stride=stride, pad=padding, dilation=dilation, groups=groups)
+
+
+def untied_bias(x: Any, b: Any) -> Array:
+    """y = x + b, a number for each element of a sample: cuda-convnet's biases with `sharedBiases=0`.
+
+    Args:
+        x: (n, ...), such as what a convolution without a bias gives.
+        b: (1, ...), of the same extents behind the first.
+    """
+    return forward(make_op("untied_bias"), x, b)
+
+
+def untied_bias_backward(dy: Any, x: Any, b: Any) -> tuple[Array, Array]:
+    """(dx, db) of `untied_bias`: dy, and its sum over n. Of x and b only the shapes matter."""
+    dx, db = backward(make_op("untied_bias"), dy, x, b)
+    assert dx is not None and db is not None
+    return dx, db

@@ -1,0 +1,97 @@
+#include "ops/locally_connected2d.h"
+
+#include "core/error.h"
+#include "ops/activation.h"
+#include "ops/checks.h"
+
+namespace fastcnn {
+
+LocallyConnected2d::LocallyConnected2d(const Options& options) : options_(options) {
+  if (options.groups < 1)
+    throw ValueError("groups is " + std::to_string(options.groups) + ", expected at least 1");
+  if (!options.activation.gradient_from_output()) {
+    throw ValueError("locally_connected2d can't end in " + fastcnn::describe(options.activation) +
+                     ", whose gradient needs its input; add it as a layer");
+  }
+}
+
+OpPtr LocallyConnected2d::make(Attributes& attributes) {
+  Options options;
+  options.stride = read_pair(attributes, "stride", {1, 1}, 1);
+  options.pad = read_pair(attributes, "pad", {0, 0}, 0);
+  options.dilation = read_pair(attributes, "dilation", {1, 1}, 1);
+  options.groups = attributes.integer("groups", 1);
+  options.activation = read_activation(attributes, "activation", "identity");
+  return std::make_shared<LocallyConnected2d>(options);
+}
+
+std::string LocallyConnected2d::describe(Specs x) const {
+  std::string text = "LocallyConnected2d";
+  if (x.size() > 1 && x[1].shape.rank() == 6) {
+    const Shape& w = x[1].shape;
+    text.append(" ").append(std::to_string(w[4] * options_.groups)).append("→").append(std::to_string(w[5]));
+    text.append(", ").append(std::to_string(w[2])).append("x").append(std::to_string(w[3]));
+  }
+  if (options_.stride != Pair{1, 1}) text += ", stride=" + fastcnn::describe(options_.stride);
+  if (options_.pad != Pair{0, 0}) text += ", pad=" + fastcnn::describe(options_.pad);
+  if (options_.dilation != Pair{1, 1}) text += ", dilation=" + fastcnn::describe(options_.dilation);
+  if (options_.groups > 1) text += ", groups=" + std::to_string(options_.groups);
+  if (options_.activation.kind != Activation::Kind::identity)
+    text += ", " + fastcnn::describe(options_.activation);
+  return text;
+}
+
+Conv2dProblem LocallyConnected2d::problem(const Shape& x, const Shape& w) const {
+  Conv2dProblem p;
+  static_cast<Windows2d&>(p) = slide(
+      {.kernel = {w[2], w[3]}, .stride = options_.stride, .pad = options_.pad, .dilation = options_.dilation}, x);
+  p.n = x[0];
+  p.c_in = x[1];
+  p.c_out = w[5];
+  p.groups = options_.groups;
+  return p;
+}
+
+Spec LocallyConnected2d::infer(Specs x) const {
+  check_inputs(x, 2, 3, "x, w and optionally b");
+  check_floating(x[0]);
+  check_rank(x[0], 4, "(n, c, h, w)");
+  check_same_dtype(x[1], "weight", x[0], "input");
+  const Shape& w = x[1].shape;
+  check_rank(x[1], 6, "(h_out, w_out, k_h, k_w, c_in/groups, c_out)", "weight");
+  if (w.numel() == 0) throw ShapeError("weight is empty: " + w.str());
+  const std::int64_t groups = options_.groups;
+  if (w[5] % groups != 0)
+    throw ShapeError(std::to_string(w[5]) + " channels of output can't be divided into " + std::to_string(groups) +
+                     " groups");
+  if (const std::int64_t c_in = x[0].shape[1]; c_in % w[4] != 0 || c_in / w[4] != groups)
+    throw ShapeError("input has " + std::to_string(c_in) + " channels, expected " + std::to_string(w[4] * groups));
+  const Conv2dProblem p = problem(x[0].shape, w);
+  const Spec y{{p.n, p.c_out, p.h_out, p.w_out}, x[0].dtype};
+  if (w[0] != p.h_out || w[1] != p.w_out)
+    throw ShapeError("weight has filters for " + std::to_string(w[0]) + "x" + std::to_string(w[1]) +
+                     " positions, but over this input windows have " + std::to_string(p.h_out) + "x" +
+                     std::to_string(p.w_out));
+  if (is_present(x, 2)) {
+    check_same_dtype(x[2], "bias", x[0], "input");
+    const Shape expected{1, p.c_out, p.h_out, p.w_out};
+    if (x[2].shape != expected)
+      throw ShapeError("bias has shape " + x[2].shape.str() + ", expected " + expected.str());
+  }
+  return y;
+}
+
+Needs LocallyConnected2d::backward_needs(Specs) const {
+  return {.x = 0b11, .y = !options_.activation.gradient_is_constant()};
+}
+
+std::int64_t LocallyConnected2d::macs(Specs x) const { return x[0].shape[0] * x[1].shape.numel(); }
+
+std::shared_ptr<const Op> LocallyConnected2d::fused_with(const Activation& f) const {
+  if (options_.activation.kind != Activation::Kind::identity || !f.gradient_from_output()) return nullptr;
+  Options options = options_;
+  options.activation = f;
+  return std::make_shared<LocallyConnected2d>(options);
+}
+
+}  // namespace fastcnn
