@@ -71,15 +71,31 @@ struct SgdUpdate {
 };
 
 // Local response normalisation: s = k + alpha / size * sum of x^2 over `size` neighbouring channels,
-// y = x s^-beta. The window of channel i is [i - size / 2, i + (size - 1) / 2].
+// y = x s^-beta. The window of channel i is [i - size / 2, i + (size - 1) / 2] or, where `blocked`, the one of
+// [0, size), [size, 2 size), ... that holds i.
 struct Lrn {
   int64_t size = 5;
   double alpha = 1e-4;
   double beta = 0.75;
   double k = 1.0;
+  bool blocked = false;
 
   // Elements of scratch that the kernels need.
   int64_t scratch(int64_t channels) const { return 4 * (channels + size + 16); }
+};
+
+// A row of a channels-last image and the windows around its pixels.
+template <class T>
+struct BoxRow {
+  const T* x;    // the first of the image's rows that the windows reach
+  int64_t rows;  // so many follow each other
+  int64_t pixels, channels;
+  int64_t before, after;  // how far a window reaches to either side of its pixel
+};
+
+// s = k + scale * sum, y = x s^-beta.
+struct ResponseNorm {
+  double scale, beta, k;
 };
 
 // Which random words are dropped, and what the others' elements are multiplied by.
@@ -143,6 +159,15 @@ struct NormalizationKernels {
   // dx = dy s^-beta - 2 alpha beta / size * x * sum of dy x s^(-beta - 1) over the channels whose windows
   // hold this one. dx may be dy.
   void (*lrn_gradient)(const Lrn& lrn, const T* x, const T* dy, T* dx, int64_t pixels, int64_t channels, T* scratch);
+
+  // For each element the sum of x, or of x^2, over the window of its pixel in its own channel; zeros are outside of the
+  // image. padded: room for before + pixels + after pixels.
+  void (*box_sums)(const BoxRow<T>& row, bool squares, T* padded, T* sums);
+  // n elements; y may be x.
+  void (*response_norm)(const ResponseNorm& p, const T* sums, const T* x, T* y, int64_t n);
+  // direct = dy s^-beta, what y depends on x by if s were constant, and term = direct x / s; direct may be dy.
+  void (*response_norm_gradient)(const ResponseNorm& p, const T* sums, const T* x, const T* dy, T* direct, T* term,
+                                 int64_t n);
 
   // Mean of each column of rows at distance `stride`, and its sum of squared distances from that mean; rows >= 1.
   void (*moments)(const T* x, int64_t stride, int64_t rows, int64_t cols, T* mean, T* m2);

@@ -74,6 +74,10 @@ std::array<std::int64_t, 2> Attributes::pair(std::string_view name, std::int64_t
   return result;
 }
 
+std::vector<std::int64_t> Attributes::integers(std::string_view name) {
+  return read<std::vector<std::int64_t>>(name, {}, "a tuple of integers");
+}
+
 bool Attributes::has(std::string_view name) const { return values_.find(name) != values_.end(); }
 
 void Attributes::finish() const {

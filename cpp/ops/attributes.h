@@ -25,6 +25,8 @@ class Attributes {
   std::string text(std::string_view name, std::string_view fallback);
   // (height, width) from a pair or one number for both. Throws ValueError below `least`.
   std::array<std::int64_t, 2> pair(std::string_view name, std::int64_t fallback, std::int64_t least);
+  // Any number of integers; none where it is absent.
+  std::vector<std::int64_t> integers(std::string_view name);
 
   bool has(std::string_view name) const;
   // Throws ValueError naming the attributes that were never read, and what they may have meant.

@@ -15,13 +15,14 @@ OpPtr LocalResponseNorm::make(Attributes& attributes) {
   return std::make_shared<LocalResponseNorm>(Lrn{.size = attributes.integer("size", 5),
                                                  .alpha = attributes.real("alpha", 1e-4),
                                                  .beta = attributes.real("beta", 0.75),
-                                                 .k = attributes.real("k", 1.0)});
+                                                 .k = attributes.real("k", 1.0),
+                                                 .blocked = attributes.flag("blocked", false)});
 }
 
 std::string LocalResponseNorm::describe(Specs) const {
   std::ostringstream out;
   out << "LocalResponseNorm size=" << lrn_.size << ", alpha=" << lrn_.alpha << ", beta=" << lrn_.beta
-      << ", k=" << lrn_.k;
+      << ", k=" << lrn_.k << (lrn_.blocked ? ", blocked" : "");
   return out.str();
 }
 

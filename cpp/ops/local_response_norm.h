@@ -1,5 +1,6 @@
 // y = x / (k + alpha / size * sum of x^2)^beta, the sum over `size` neighbouring channels of the same pixel
-// (Krizhevsky, Sutskever and Hinton 2012, section 3.3; alpha divided by size as in Caffe and PyTorch).
+// (Krizhevsky, Sutskever and Hinton 2012, section 3.3; alpha divided by size as in Caffe and PyTorch), or over the
+// block of `size` channels that holds it (`blocked` of cuda-convnet's cmrnorm).
 #pragma once
 
 #include "cpu/kernels.h"

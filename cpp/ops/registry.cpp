@@ -14,12 +14,15 @@
 #include "ops/conv2d.h"
 #include "ops/dropout.h"
 #include "ops/flatten.h"
+#include "ops/group_norm.h"
+#include "ops/layer_norm.h"
 #include "ops/linear.h"
 #include "ops/local_response_norm.h"
 #include "ops/locally_connected2d.h"
 #include "ops/max_pool2d.h"
 #include "ops/softmax.h"
 #include "ops/softmax_cross_entropy.h"
+#include "ops/spatial_norm.h"
 #include "ops/squared_error.h"
 #include "ops/untied_bias.h"
 
@@ -41,12 +44,15 @@ constexpr std::array entries = {
     Entry{"conv2d", Conv2d::make},
     Entry{"dropout", Dropout::make},
     Entry{"flatten", Flatten::make},
+    Entry{"group_norm", GroupNorm::make},
+    Entry{"layer_norm", LayerNorm::make},
     Entry{"linear", Linear::make},
     Entry{"local_response_norm", LocalResponseNorm::make},
     Entry{"locally_connected2d", LocallyConnected2d::make},
     Entry{"max_pool2d", MaxPool2d::make},
     Entry{"softmax", Softmax::make},
     Entry{"softmax_cross_entropy", SoftmaxCrossEntropy::make},
+    Entry{"spatial_norm", SpatialNorm::make},
     Entry{"squared_error", SquaredError::make},
     Entry{"untied_bias", UntiedBias::make},
 };

@@ -12,10 +12,11 @@
 namespace fastcnn::testing {
 namespace {
 
-// AlexNet's own size and beta, betas with and without a short cut, even windows, more than all channels.
+// AlexNet's own size and beta, betas with and without a short cut, even windows, more than all channels, blocks.
 const Lrn cases[] = {{5, 1e-4, 0.75, 1.0}, {5, 1.0, 0.75, 2.0},  {3, 0.5, 0.5, 1.0}, {1, 2.0, 1.0, 1.5},
                      {4, 0.9, 0.75, 1.0},  {2, 0.7, 1.25, 1.0}, {11, 0.3, 0.75, 1.0}, {5, 1e-4, 0.6, 2.0},
-                     {3, 90.0, 0.3, 0.1},  {5, 8.0, 2.5, 0.7}};
+                     {3, 90.0, 0.3, 0.1},  {5, 8.0, 2.5, 0.7},
+                     {4, 0.9, 0.75, 1.0, true}, {3, 0.5, 0.6, 2.0, true}, {20, 2.0, 1.0, 1.0, true}};
 
 OpPtr make(const Lrn& lrn) { return std::make_shared<LocalResponseNorm>(lrn); }
 
@@ -90,6 +91,8 @@ TEST(LocalResponseNorm, has_the_same_bytes_at_any_thread_count) {
 TEST(LocalResponseNorm, reads_its_attributes_and_describes_itself) {
   EXPECT_EQ(make_op("local_response_norm", {{"k", 2.0}, {"alpha", 5e-4}})->describe({}),
             "LocalResponseNorm size=5, alpha=0.0005, beta=0.75, k=2");
+  EXPECT_EQ(make_op("local_response_norm", {{"blocked", true}})->describe({}),
+            "LocalResponseNorm size=5, alpha=0.0001, beta=0.75, k=1, blocked");
 }
 
 TEST(LocalResponseNorm, says_what_does_not_fit) {

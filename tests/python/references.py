@@ -62,10 +62,29 @@ def pooled(extent, kernel, stride, padding, ceil_mode):
     return out - 1 if ceil_mode and (out - 1) * stride >= extent + padding else out
 
 
-def local_response_norm(x, size, alpha, beta, k):
-    squares = np.pad(x * x, ((0, 0), (size // 2, (size - 1) // 2), (0, 0), (0, 0)))
-    sums = sum(squares[:, i : i + x.shape[1]] for i in range(size))
-    return x / (k + alpha / size * sums) ** beta
+def local_response_norm(x, size, alpha, beta, k, blocked=False):
+    y = np.empty_like(x)
+    maps = x.shape[1]
+    for i in range(maps):
+        first = i // size * size if blocked else i - size // 2
+        window = x[:, max(first, 0) : min(first + size, maps)]
+        y[:, i] = x[:, i] / (k + alpha / size * (window * window).sum(axis=1)) ** beta
+    return y
+
+
+def spatial_norm(x, size, alpha, beta, k, contrast=False):
+    """cuda-convnet's rnorm, and its cnorm: `contrast`."""
+
+    def by_window(images, reduce):
+        result = np.empty_like(images)
+        for i, j in np.ndindex(images.shape[2:]):
+            top, left = i - size // 2, j - size // 2
+            window = images[:, :, max(top, 0) : top + size, max(left, 0) : left + size]
+            result[:, :, i, j] = reduce(window, axis=(2, 3))
+        return result
+
+    z = x - by_window(x, np.mean) if contrast else x
+    return x / (k + alpha / size**2 * by_window(z * z, np.sum)) ** beta
 
 
 def softmax(x, axis=1):

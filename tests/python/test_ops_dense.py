@@ -106,27 +106,6 @@ def test_concat_and_its_gradients(axis):
         np.testing.assert_array_equal(part, expected)
 
 
-@pytest.mark.parametrize("size", [1, 3, 4, 5])
-def test_local_response_norm_and_its_gradient(size):
-    x = np.random.default_rng(5).standard_normal((2, 7, 3, 4))
-    arguments = (size, 0.3, 0.75, 2.0)
-    np.testing.assert_allclose(
-        ops.local_response_norm(x, *arguments), references.local_response_norm(x, *arguments), rtol=1e-10
-    )
-    check_gradient(
-        lambda a: ops.local_response_norm(a, *arguments),
-        lambda dy, a: ops.local_response_norm_backward(dy, a, *arguments),
-        x,
-    )
-
-
-def test_local_response_norm_matches_torch():
-    torch = pytest.importorskip("torch")
-    x = np.random.default_rng(5).standard_normal((2, 7, 3, 4)).astype("f4")
-    expected = torch.nn.functional.local_response_norm(torch.tensor(x), 5, 5e-4, 0.75, 2.0).numpy()
-    np.testing.assert_allclose(ops.local_response_norm(x, 5, 5e-4, 0.75, 2.0), expected, rtol=1e-5, atol=1e-6)
-
-
 @pytest.mark.parametrize("x", [ROWS, X], ids=["rank 2", "rank 4"])
 def test_softmax_and_its_gradient(x):
     np.testing.assert_allclose(ops.softmax(x), references.softmax(x), rtol=1e-12)
@@ -186,5 +165,3 @@ def test_unknown_options_are_refused():
         ops.cross_entropy(ROWS, LABELS, "median")
     with pytest.raises(ValueError, match="p"):
         ops.dropout(X, 1.5)
-    with pytest.raises(ValueError, match="size"):
-        ops.local_response_norm(X, 0)

@@ -1,6 +1,7 @@
 #include "cpu/families/families.h"
 
 #include "cpu/generic/batch_norm.h"
+#include "cpu/generic/box_norm.h"
 #include "cpu/generic/lrn.h"
 
 namespace fastcnn::FASTCNN_ISA_NAMESPACE {
@@ -11,6 +12,9 @@ void add_normalization(Kernels<T>& table) {
   static_cast<NormalizationKernels<T>&>(table) = {
       .lrn = generic::lrn<V>,
       .lrn_gradient = generic::lrn_gradient<V>,
+      .box_sums = generic::box_sums<V>,
+      .response_norm = generic::response_norm<V>,
+      .response_norm_gradient = generic::response_norm_gradient<V>,
       .moments = generic::moments<V>,
       .batch_norm = generic::batch_norm<V>,
       .batch_norm_sums = generic::batch_norm_sums<V>,

@@ -32,6 +32,20 @@ inline void copy_run(const typename V::T* source, typename V::T* target, int64_t
   V::load(source + n - V::size).store(target + n - V::size);
 }
 
+// As far as there are elements: `count` may be more than a vector holds.
+template <class V>
+inline V load_upto(const typename V::T* p, int64_t count) {
+  return count >= V::size ? V::load(p) : V::load_partial(p, count);
+}
+
+template <class V>
+inline void store_upto(V v, typename V::T* p, int64_t count) {
+  if (count >= V::size)
+    v.store(p);
+  else
+    v.store_partial(p, count);
+}
+
 template <class V>
 inline void add_run(const typename V::T* source, typename V::T* target, int64_t n) {
   int64_t i = 0;

@@ -9,13 +9,22 @@
 
 namespace fastcnn::reference {
 
+// The channels of the window of channel i: from the first to the one before `end`.
+struct LrnWindow {
+  std::int64_t first, end;
+  LrnWindow(const Lrn& p, std::int64_t channels, std::int64_t i) {
+    const std::int64_t start = p.blocked ? i / p.size * p.size : i - p.size / 2;
+    first = std::max<std::int64_t>(0, start);
+    end = std::min(channels, start + p.size);
+  }
+};
+
 // The denominator's base s of channel i; x points at the channels of one pixel.
 template <class T>
 T lrn_scale(const Lrn& p, const T* x, std::int64_t channels, std::int64_t i) {
   T sum = 0;
-  const std::int64_t first = std::max<std::int64_t>(0, i - p.size / 2);
-  const std::int64_t last = std::min(channels - 1, i + (p.size - 1) / 2);
-  for (std::int64_t j = first; j <= last; ++j) sum += x[j] * x[j];
+  const LrnWindow window(p, channels, i);
+  for (std::int64_t j = window.first; j < window.end; ++j) sum += x[j] * x[j];
   return static_cast<T>(p.k) + static_cast<T>(p.alpha / static_cast<double>(p.size)) * sum;
 }
 
@@ -38,8 +47,8 @@ void local_response_norm_gradient(const Lrn& p, const T* x, const T* dy, T* dx, 
       for (std::int64_t i = 0; i < channels; ++i) {
         const T s = lrn_scale(p, x, channels, i);
         if (i == j) dx[j] += dy[i] * std::pow(s, -beta);
-        const bool in_window = j >= i - p.size / 2 && j <= i + (p.size - 1) / 2;
-        if (in_window) dx[j] -= dy[i] * x[i] * beta * std::pow(s, -beta - 1) * slope * x[j];
+        const LrnWindow window(p, channels, i);
+        if (j >= window.first && j < window.end) dx[j] -= dy[i] * x[i] * beta * std::pow(s, -beta - 1) * slope * x[j];
       }
     }
 }

@@ -8,7 +8,15 @@ from fastcnn.nn.dropout import Dropout
 from fastcnn.nn.linear import Linear
 from fastcnn.nn.loss import CrossEntropyLoss, MSELoss
 from fastcnn.nn.module import Module
-from fastcnn.nn.normalization import BatchNorm1d, BatchNorm2d, LocalResponseNorm
+from fastcnn.nn.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    ContrastNorm,
+    GroupNorm,
+    LayerNorm,
+    LocalResponseNorm,
+    SpatialResponseNorm,
+)
 from fastcnn.nn.parameter import Buffer, Parameter
 from fastcnn.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from fastcnn.nn.shaping import Add, Concat, Flatten
@@ -22,11 +30,14 @@ __all__ = [
     "BatchNorm2d",
     "Buffer",
     "Concat",
+    "ContrastNorm",
     "Conv2d",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "GroupNorm",
     "Identity",
+    "LayerNorm",
     "Linear",
     "LocalResponseNorm",
     "LocallyConnected2d",
@@ -40,6 +51,7 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "Softmax",
+    "SpatialResponseNorm",
     "Square",
     "Tanh",
     "functional",

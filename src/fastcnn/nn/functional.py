@@ -12,7 +12,7 @@ from typing import Any
 
 from fastcnn._arrays import as_array
 from fastcnn._core import make_op
-from fastcnn.nn.parameter import pair_of
+from fastcnn.nn.parameter import pair_of, shape_of
 from fastcnn.tensor import Tensor, apply
 from fastcnn.trace import Symbol
 
@@ -145,9 +145,40 @@ def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
     return apply(op, x) if training else x
 
 
-def local_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
-    """x / (k + alpha / size · sum of x² over `size` neighbouring maps)^beta."""
-    return apply(make_op("local_response_norm", size=size, alpha=alpha, beta=beta, k=k), x)
+def local_response_norm(
+    x: Any,
+    size: int,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 1.0,
+    blocked: bool = False,
+) -> Any:
+    """x / (k + alpha / size · sum of x² over `size` neighbouring maps, or those of a block)^beta."""
+    op = make_op("local_response_norm", size=size, alpha=alpha, beta=beta, k=k, blocked=blocked)
+    return apply(op, x)
+
+
+def spatial_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
+    """x / (k + alpha / size² · sum of x² over size × size pixels of the same map)^beta."""
+    return apply(make_op("spatial_norm", size=size, alpha=alpha, beta=beta, k=k), x)
+
+
+def contrast_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
+    """x / (k + alpha / size² · sum of (x - local mean)² over size × size pixels of the same map)^beta."""
+    return apply(make_op("spatial_norm", size=size, alpha=alpha, beta=beta, k=k, contrast=True), x)
+
+
+def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """weight (x - mean) / sqrt(variance + eps) + bias, the moments over groups of channels of a sample."""
+    return apply(make_op("group_norm", groups=num_groups, eps=eps), x, weight, bias)
+
+
+def layer_norm(
+    x: Any, normalized_shape: int | Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Any:
+    """weight (x - mean) / sqrt(variance + eps) + bias, the moments over the last axes of a sample."""
+    op = make_op("layer_norm", shape=shape_of("layer_norm", normalized_shape), eps=eps)
+    return apply(op, x, weight, bias)
 
 
 def batch_norm(

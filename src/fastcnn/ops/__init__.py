@@ -32,8 +32,6 @@ from fastcnn.ops.layers import (
     flatten_backward,
     linear,
     linear_backward,
-    local_response_norm,
-    local_response_norm_backward,
 )
 from fastcnn.ops.losses import (
     cross_entropy,
@@ -57,7 +55,20 @@ from fastcnn.ops.neurons import (
     tanh,
     tanh_backward,
 )
-from fastcnn.ops.normalization import batch_norm, batch_norm_backward
+from fastcnn.ops.normalization import (
+    batch_norm,
+    batch_norm_backward,
+    contrast_norm,
+    contrast_norm_backward,
+    group_norm,
+    group_norm_backward,
+    layer_norm,
+    layer_norm_backward,
+    local_response_norm,
+    local_response_norm_backward,
+    spatial_response_norm,
+    spatial_response_norm_backward,
+)
 from fastcnn.ops.pooling import (
     adaptive_avg_pool2d,
     adaptive_avg_pool2d_backward,
@@ -80,6 +91,8 @@ __all__ = [
     "batch_norm_backward",
     "concat",
     "concat_backward",
+    "contrast_norm",
+    "contrast_norm_backward",
     "conv2d",
     "conv2d_backward",
     "cross_entropy",
@@ -88,6 +101,10 @@ __all__ = [
     "dropout_backward",
     "flatten",
     "flatten_backward",
+    "group_norm",
+    "group_norm_backward",
+    "layer_norm",
+    "layer_norm_backward",
     "linear",
     "linear_backward",
     "local_response_norm",
@@ -104,6 +121,8 @@ __all__ = [
     "sigmoid_backward",
     "softmax",
     "softmax_backward",
+    "spatial_response_norm",
+    "spatial_response_norm_backward",
     "square",
     "square_backward",
     "squared_error",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastcnn import _core
 from fastcnn._arrays import Array
 from fastcnn._core import make_op
 from fastcnn.ops._run import backward, forward, only
@@ -53,31 +52,6 @@ def dropout_backward(
 ) -> Array:
     """dx of `dropout`: dy, dropped and scaled as x was. Of x only the shape matters."""
     return only(backward(make_op("dropout", p=p, stream=stream), dy, x, state=(seed, step)))
-
-
-def local_response_norm(
-    x: Any, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Array:
-    """y = x d^-beta with d = k + alpha / size · sum of x² over the `size` maps around each one.
-
-    Krizhevsky, Sutskever and Hinton (2012), section 3.3, with PyTorch's and Caffe's alpha (theirs times
-    size).
-
-    Args:
-        x: (n, c, h, w).
-    """
-    return forward(_local_response_norm(size, alpha, beta, k), x)
-
-
-def local_response_norm_backward(
-    dy: Any, x: Any, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Array:
-    """dx of `local_response_norm`: dy d^-beta - 2 alpha beta / size · x · (sum of dy y / d over the maps)."""
-    return only(backward(_local_response_norm(size, alpha, beta, k), dy, x))
-
-
-def _local_response_norm(size: int, alpha: float, beta: float, k: float) -> _core.Op:
-    return make_op("local_response_norm", size=size, alpha=alpha, beta=beta, k=k)
 
 
 def add(a: Any, b: Any) -> Array:
