@@ -140,8 +140,18 @@ class Scope:
         self._used[name] = count = self._used.get(name, 0) + 1
         return name if count == 1 else f"{name}#{count}"
 
+    def module_name(self, module: Module) -> str:
+        return self._modules.get(id(module), type(module).__name__)
+
     def parameter_name(self, parameter: Parameter) -> str:
         return self._parameters.get(id(parameter), "parameter")
+
+
+class _Reached(Exception):  # noqa: N818
+    """The module that tracing stops at has returned."""
+
+    def __init__(self, output: Any) -> None:
+        self.output = output
 
 
 class Tracer:
@@ -163,6 +173,7 @@ class Tracer:
         self.random_streams = 0
         self.counters: list[Buffer] = []
         self._dtype = dtype
+        self._last: Module | None = None  # where tracing stops
 
     def floating_type(self, array_type: str) -> str:
         """What an array of that type is read as: the model's type, if it has one."""
@@ -177,9 +188,25 @@ class Tracer:
         """module.forward, with its name known."""
         self.scope.enter(module)
         try:
-            return module.forward(*inputs)
+            output = module.forward(*inputs)
         finally:
             self.scope.leave()
+        if module is self._last:
+            raise _Reached(output)
+        return output
+
+    def call_until(self, module: Module, inputs: tuple[Any, ...], last: Module) -> Any:
+        """What `last`, a module at or below `module`, returns first; nothing after it is traced.
+
+        Raises:
+            ValueError: it isn't called.
+        """
+        self._last = last
+        try:
+            self.call(module, inputs)
+        except _Reached as reached:
+            return reached.output
+        raise ValueError(f"{type(module).__name__} doesn't call {self.scope.module_name(last)}")
 
     def add(self, op: _core.Op, inputs: Iterable[Any], integer: tuple[int, ...] = ()) -> Symbol:
         """A node; `integer` says which inputs it reads as int64. None is an absent optional input."""

@@ -35,6 +35,13 @@ def test_paths_follow_the_order_of_assignment():
     assert [type(child).__name__ for child in model.children()] == ["Sequential", "Linear"]
 
 
+def test_a_model_may_be_called_while_its_parameters_are_gone_through():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
+    x = np.ones((1, 4), "f4")
+    names = [(name, model.eval()(x), model.train()(x))[0] for name, _ in model.named_parameters()]
+    assert names == ["0.weight", "0.bias", "1.weight", "1.bias"]
+
+
 def test_shared_parameters_are_counted_and_trained_once():
     model = Tied()
     assert [name for name, _ in model.named_parameters()] == ["first.weight", "first.bias", "second.bias"]

@@ -5,6 +5,7 @@ from fastcnn.nn.activation import Affine, Identity, ReLU, ReLU6, Sigmoid, Softma
 from fastcnn.nn.containers import ModuleList, Sequential
 from fastcnn.nn.conv import Conv2d, LocallyConnected2d
 from fastcnn.nn.dropout import Dropout
+from fastcnn.nn.features import features
 from fastcnn.nn.linear import Linear
 from fastcnn.nn.loss import CrossEntropyLoss, MSELoss
 from fastcnn.nn.module import Module
@@ -54,6 +55,7 @@ __all__ = [
     "SpatialResponseNorm",
     "Square",
     "Tanh",
+    "features",
     "functional",
     "init",
 ]

@@ -36,7 +36,7 @@ class Sequential(_Numbered):
         super().__init__()
         if len(modules) == 1 and isinstance(modules[0], dict):
             for name, module in modules[0].items():
-                if hasattr(Module, name) or "." in name:
+                if (hasattr(Module, name) and name != "features") or "." in name:
                     raise ValueError(f"Sequential: {name!r} can't be the name of a module")
                 setattr(self, name, _module("Sequential", module))
         else:

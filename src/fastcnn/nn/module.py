@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastcnn import _clock
 from fastcnn._arrays import Array, as_array
 from fastcnn.calls import PlanCache, call_module
+from fastcnn.nn.features import features as layer_features
 from fastcnn.nn.parameter import Buffer, Parameter
 from fastcnn.trace import Symbol
 
@@ -65,7 +66,8 @@ class Module:
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Modules directly below, in the order of assignment."""
-        return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
+        attributes = list(vars(self).items())  # a call meanwhile may add some
+        return ((name, value) for name, value in attributes if isinstance(value, Module))
 
     def children(self) -> Iterator[Module]:
         return (child for _, child in self.named_children())
@@ -165,6 +167,8 @@ class Module:
         if self.training != training:
             object.__setattr__(self, "training", training)  # not a change of structure
             _clock.tick()
+
+    features: Any = layer_features  # a method; Any, because a child may have the name
 
     def zero_grad(self) -> None:
         """Drops the gradients of all parameters."""
