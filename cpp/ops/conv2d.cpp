@@ -1,8 +1,5 @@
 #include "ops/conv2d.h"
 
-#include <algorithm>
-#include <vector>
-
 #include "core/error.h"
 #include "ops/activation.h"
 #include "ops/channel_norm.h"
@@ -118,20 +115,9 @@ std::int64_t Conv2d::macs(Specs x) const {
 
 std::string Conv2d::algorithm(Specs x) const {
   const Conv2dProblem p = problem(x[0].shape, x[1].shape);
-  std::vector<std::string> choices;
-  dispatch_floating(x[0].dtype, [&]<class T>() {
-    for (const Conv2dPass pass : conv2d_passes) {
-      std::string why;
-      std::string choice(choose_conv2d_algorithm<T>(selection_, p, pass, &why).name());
-      choices.push_back(why.empty() ? choice : choice + " (" + why + ")");
-    }
+  return dispatch_floating(x[0].dtype, [&]<class T>() {
+    return explain_conv2d_choices<T>(selection_, p, conv2d_passes);
   });
-  if (choices[1] == choices[0] && choices[2] == choices[0]) return choices[0];
-  std::string text;
-  for (std::size_t i = 0; i < choices.size(); ++i) {
-    text.append(i > 0 ? ", " : "").append(name_of(conv2d_passes[i])).append(" ").append(choices[i]);
-  }
-  return text;
 }
 
 std::shared_ptr<const Op> Conv2d::fused_with(const Activation& f) const {

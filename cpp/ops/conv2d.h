@@ -58,9 +58,6 @@ class Conv2d final : public Op {
   void backward(const BackwardArgs& args) const override;
 
  private:
-  template <class T>
-  struct Pass;
-
   // Of inputs that infer() has accepted.
   Conv2dProblem problem(const Shape& x, const Shape& w) const;
   void check(const Spec& x, const Spec& w) const;

@@ -1,6 +1,7 @@
 #include "ops/conv2d_algorithm.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdlib>
 
@@ -123,11 +124,31 @@ const Conv2dAlgorithm<T>& choose_conv2d_algorithm(const Conv2dSelection& selecti
                    ": " + std::string(refused->refusal(p, pass)));
 }
 
+template <class T>
+std::string explain_conv2d_choices(const Conv2dSelection& selection, const Conv2dProblem& p,
+                                   std::span<const Conv2dPass, 3> passes) {
+  std::array<std::string, 3> choices;
+  for (std::size_t i = 0; i < 3; ++i) {
+    std::string why;
+    choices[i] = choose_conv2d_algorithm<T>(selection, p, passes[i], &why).name();
+    if (!why.empty()) choices[i] += " (" + why + ")";
+  }
+  if (choices[1] == choices[0] && choices[2] == choices[0]) return choices[0];
+  std::string text;
+  for (std::size_t i = 0; i < 3; ++i)
+    text.append(i > 0 ? ", " : "").append(name_of(conv2d_passes[i])).append(" ").append(choices[i]);
+  return text;
+}
+
 template std::span<const Conv2dAlgorithm<float>* const> conv2d_algorithms();
 template std::span<const Conv2dAlgorithm<double>* const> conv2d_algorithms();
 template const Conv2dAlgorithm<float>& choose_conv2d_algorithm(const Conv2dSelection&, const Conv2dProblem&,
                                                                Conv2dPass, std::string*);
 template const Conv2dAlgorithm<double>& choose_conv2d_algorithm(const Conv2dSelection&, const Conv2dProblem&,
                                                                 Conv2dPass, std::string*);
+template std::string explain_conv2d_choices<float>(const Conv2dSelection&, const Conv2dProblem&,
+                                                   std::span<const Conv2dPass, 3>);
+template std::string explain_conv2d_choices<double>(const Conv2dSelection&, const Conv2dProblem&,
+                                                    std::span<const Conv2dPass, 3>);
 
 }  // namespace fastcnn

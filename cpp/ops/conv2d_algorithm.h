@@ -99,6 +99,12 @@ template <class T>
 const Conv2dAlgorithm<T>& choose_conv2d_algorithm(const Conv2dSelection& selection, const Conv2dProblem& p,
                                                   Conv2dPass pass, std::string* why = nullptr);
 
+// The algorithms of these passes, which an op uses for its forward, backward_data and backward_weights: "im2col" where it
+// is one for all, else "forward depthwise, backward_data im2col (depthwise: reason), ...".
+template <class T>
+std::string explain_conv2d_choices(const Conv2dSelection& selection, const Conv2dProblem& p,
+                                   std::span<const Conv2dPass, 3> passes);
+
 // One per conv2d_<name>_cpu.cpp.
 template <class T>
 const Conv2dAlgorithm<T>& conv2d_depthwise();
