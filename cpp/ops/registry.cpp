@@ -12,8 +12,10 @@
 #include "ops/batch_norm.h"
 #include "ops/concat.h"
 #include "ops/conv2d.h"
+#include "ops/conv_transpose2d.h"
 #include "ops/dropout.h"
 #include "ops/flatten.h"
+#include "ops/gather_channels.h"
 #include "ops/group_norm.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
@@ -42,8 +44,10 @@ constexpr std::array entries = {
     Entry{"batch_norm", BatchNorm::make},
     Entry{"concat", Concat::make},
     Entry{"conv2d", Conv2d::make},
+    Entry{"conv_transpose2d", ConvTranspose2d::make},
     Entry{"dropout", Dropout::make},
     Entry{"flatten", Flatten::make},
+    Entry{"gather_channels", GatherChannels::make},
     Entry{"group_norm", GroupNorm::make},
     Entry{"layer_norm", LayerNorm::make},
     Entry{"linear", Linear::make},

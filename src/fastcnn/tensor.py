@@ -193,7 +193,7 @@ def apply(op: _core.Op, *inputs: Any, integer: tuple[int, ...] = (), training: b
     flowing = [i for i, value in enumerate(inputs) if value is not None and not isinstance(value, Parameter)]
     arguments = [inputs[i] for i in flowing]
     arrays = [a._array if isinstance(a, Tensor) else as_array(a, op.kind) for a in arguments]
-    types = [p.dtype for p in inputs if isinstance(p, Parameter)]
+    types = [p.dtype for i, p in enumerate(inputs) if isinstance(p, Parameter) and i not in integer]
     types = types or [a.dtype.name for i, a in zip(flowing, arrays, strict=True) if i not in integer]
 
     def function(*symbols: Symbol) -> Symbol:

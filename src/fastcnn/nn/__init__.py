@@ -2,8 +2,9 @@
 
 from fastcnn.nn import functional, init
 from fastcnn.nn.activation import Affine, Identity, ReLU, ReLU6, Sigmoid, Softmax, Square, Tanh
+from fastcnn.nn.connections import GatherChannels, random_connections
 from fastcnn.nn.containers import ModuleList, Sequential
-from fastcnn.nn.conv import Conv2d, LocallyConnected2d
+from fastcnn.nn.conv import Conv2d, ConvTranspose2d, LocallyConnected2d
 from fastcnn.nn.dropout import Dropout
 from fastcnn.nn.features import features
 from fastcnn.nn.linear import Linear
@@ -33,9 +34,11 @@ __all__ = [
     "Concat",
     "ContrastNorm",
     "Conv2d",
+    "ConvTranspose2d",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "GatherChannels",
     "GroupNorm",
     "Identity",
     "LayerNorm",
@@ -58,4 +61,5 @@ __all__ = [
     "features",
     "functional",
     "init",
+    "random_connections",
 ]

@@ -34,6 +34,35 @@ def conv2d(
     return apply(op, x, weight, bias)
 
 
+def conv_transpose2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    output_padding: Pair = 0,
+    groups: int = 1,
+    dilation: Pair = 1,
+    algorithm: str = "auto",
+) -> Any:
+    """The transpose of a convolution with that weight, (c_in, c_out / groups, k_h, k_w)."""
+    op = make_op(
+        "conv_transpose2d",
+        stride=stride,
+        pad=padding,
+        output_pad=output_padding,
+        dilation=dilation,
+        groups=groups,
+        algorithm=algorithm,
+    )
+    return apply(op, x, weight, bias)
+
+
+def gather_channels(x: Any, index: Any) -> Any:
+    """x[:, index]: channels of (n, c) or (n, c, h, w) by their numbers, integers (m)."""
+    return apply(make_op("gather_channels"), x, index, integer=(1,))
+
+
 def locally_connected2d(
     x: Any,
     weight: Any,

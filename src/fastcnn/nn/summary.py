@@ -11,7 +11,7 @@ from fastcnn import trace
 if TYPE_CHECKING:
     from fastcnn.nn.module import Module
 
-_WEIGHTED = ("conv2d", "linear", "locally_connected2d")
+_WEIGHTED = ("conv2d", "conv_transpose2d", "linear", "locally_connected2d")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from fastcnn import _core
 from fastcnn._arrays import Array
 from fastcnn._core import make_op
-from fastcnn.ops._run import backward, forward
+from fastcnn.ops._run import backward, forward, only
 
 Pair = int | Sequence[int]
 
@@ -67,6 +67,91 @@ def _conv2d(stride: Pair, padding: Pair, dilation: Pair, groups: int, algorithm:
     return make_op(
         "conv2d", stride=stride, pad=padding, dilation=dilation, groups=groups, algorithm=algorithm
     )
+
+
+def conv_transpose2d(
+    x: Any,
+    w: Any,
+    b: Any = None,
+    *,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    output_padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+    algorithm: str = "auto",
+) -> Array:
+    """y[n,o,u,v] = b[o] + sum over c,p,q of w[c,o,p,q] x[n,c,i,j], u = i s - pad + p d, v = j s - pad + q d.
+
+    Each x is spread over a window of y: the gradient of a convolution from y to x with the weights w. Zeiler
+    et al., "Deconvolutional networks" (2010); PyTorch's definition.
+
+    Args:
+        x: (n, c_in, h, w).
+        w: (c_in, c_out / groups, k_h, k_w).
+        b: (c_out), or None.
+        stride, padding, dilation: those of the convolution that this is the transpose of; one number, or
+            (height, width).
+        output_padding: more rows and columns at the end of y, fewer than the larger of stride and dilation.
+        algorithm: as for `conv2d`.
+
+    Returns:
+        (n, c_out, h_out, w_out), h_out = (h - 1) stride - 2 padding + dilation (k_h - 1) + 1 +
+        output_padding.
+    """
+    return forward(_conv_transpose2d(stride, padding, output_padding, dilation, groups, algorithm), x, w, b)
+
+
+def conv_transpose2d_backward(
+    dy: Any,
+    x: Any,
+    w: Any,
+    b: Any = None,
+    *,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    output_padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+    algorithm: str = "auto",
+) -> tuple[Array, Array, Array | None]:
+    """(dx, dw, db) of `conv_transpose2d`; db is None where b is.
+
+    dx is the convolution of dy with w, dw correlates dy with x, db sums dy over n, h_out and w_out.
+    """
+    op = _conv_transpose2d(stride, padding, output_padding, dilation, groups, algorithm)
+    dx, dw, db = backward(op, dy, x, w, b)
+    assert dx is not None and dw is not None
+    return dx, dw, db
+
+
+def _conv_transpose2d(
+    stride: Pair, padding: Pair, output_padding: Pair, dilation: Pair, groups: int, algorithm: str
+) -> _core.Op:
+    return make_op(
+        "conv_transpose2d",
+        stride=stride,
+        pad=padding,
+        output_pad=output_padding,
+        dilation=dilation,
+        groups=groups,
+        algorithm=algorithm,
+    )
+
+
+def gather_channels(x: Any, index: Any) -> Array:
+    """y[:, j] = x[:, index[j]]: what the groups of a sparsely connected convolution read, for instance.
+
+    Args:
+        x: (n, c) or (n, c, h, w).
+        index: integers (m) in [0, c), in any order and any number of times.
+    """
+    return forward(make_op("gather_channels"), x, index, integer=(1,))
+
+
+def gather_channels_backward(dy: Any, x: Any, index: Any) -> Array:
+    """dx of `gather_channels`: for each channel the sum of dy over the places that hold its number."""
+    return only(backward(make_op("gather_channels"), dy, x, index, integer=(1,)))
 
 
 def locally_connected2d(
