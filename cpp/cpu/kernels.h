@@ -121,7 +121,7 @@ struct ElementwiseKernels {
                           Activation f);
   // sums[j] = sum over i of x[i * ldx + j], rows in order.
   void (*column_sums)(const T* x, int64_t rows, int64_t cols, int64_t ldx, T* sums);
-  // Sum of (a - b)^2.
+  // Sum of (a - b)^2, or of a^2 where b is null.
   T (*squared_distance)(const T* a, const T* b, int64_t n);
   // Updates n weights and their velocities by the gradient dw; v is null where there is no momentum.
   void (*sgd)(const SgdUpdate<T>& settings, const T* dw, T* v, T* w, int64_t n);
@@ -184,9 +184,8 @@ struct SoftmaxKernels {
   void (*softmax)(const T* x, T* y, int64_t rows, int64_t cols);
   // dx = y (dy - sum of y dy over the row). dx may be dy.
   void (*softmax_gradient)(const T* y, const T* dy, T* dx, int64_t rows, int64_t cols);
-  // loss[i] = -log softmax(x[i])[target[i]]; probabilities, the softmax itself, may be null.
-  void (*softmax_cross_entropy)(const T* x, const int64_t* target, T* probabilities, T* loss, int64_t rows,
-                                int64_t cols);
+  // -log softmax(x[i])[j] is (largest[i] - x[i][j]) + log_sum[i]; probabilities, the softmax itself, may be null.
+  void (*log_softmax_rows)(const T* x, T* probabilities, T* largest, T* log_sum, int64_t rows, int64_t cols);
 };
 
 template <class T>

@@ -10,6 +10,7 @@
 #include "ops/add.h"
 #include "ops/avg_pool2d.h"
 #include "ops/batch_norm.h"
+#include "ops/binary_cross_entropy.h"
 #include "ops/concat.h"
 #include "ops/conv2d.h"
 #include "ops/conv_transpose2d.h"
@@ -42,6 +43,7 @@ constexpr std::array entries = {
     Entry{"add", Add::make},
     Entry{"avg_pool2d", AvgPool2d::make},
     Entry{"batch_norm", BatchNorm::make},
+    Entry{"binary_cross_entropy", BinaryCrossEntropy::make},
     Entry{"concat", Concat::make},
     Entry{"conv2d", Conv2d::make},
     Entry{"conv_transpose2d", ConvTranspose2d::make},

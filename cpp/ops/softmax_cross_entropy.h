@@ -1,6 +1,9 @@
-// -log softmax(logits)[target]: inputs logits (n, c) and target (n) of int64; y is the mean or the sum, a
-// scalar, or without reduction the n losses. Forward keeps the probabilities for backward, whose gradient
-// is (probabilities - one-hot target) dy.
+// Cross-entropy -sum_c q_c log p_c between softmax(logits) = p and the targets' distributions q. Inputs: logits
+// (n, c), target, and optionally weights w of the classes (c). The target is the class of each row, (n) of int64, or
+// its distribution t, (n, c) of the logits' type; a class is the distribution of a single 1. Then, as PyTorch defines
+// it, q_c = w_c ((1 - label_smoothing) t_c + label_smoothing / c). Rows of class ignore_index count for nothing.
+// mean divides the sum by the rows' sum of w[target], for distributions by n; batchmean by n.
+// Logits and distributions have gradients: dlogits = (p sum_c q_c - q) dy. Forward keeps p for backward.
 #pragma once
 
 #include "ops/attributes.h"
@@ -11,21 +14,29 @@ namespace fastcnn {
 
 class SoftmaxCrossEntropy final : public Op {
  public:
-  explicit SoftmaxCrossEntropy(Reduction reduction = Reduction::mean) : reduction_(reduction) {}
+  struct Options {
+    Reduction reduction = Reduction::mean;
+    std::int64_t ignore_index = -100;
+    double label_smoothing = 0.0;  // in [0, 1]
+  };
+
+  SoftmaxCrossEntropy();
+  // Throws ValueError for a smoothing out of its range.
+  explicit SoftmaxCrossEntropy(const Options& options);
   static OpPtr make(Attributes& attributes);
 
   std::string_view kind() const override { return "softmax_cross_entropy"; }
   std::string describe(Specs x) const override;
   Spec infer(Specs x) const override;
-  bool differentiable(int input) const override { return input == 0; }
+  bool differentiable(int input) const override { return input < 2; }
   Needs backward_needs(Specs x) const override;
   ScratchSize scratch(Specs x, Phase phase) const override;
-  // Throws ValueError naming a target outside of [0, c).
+  // Throws ValueError naming a class outside of [0, c).
   void forward(const ForwardArgs& args) const override;
   void backward(const BackwardArgs& args) const override;
 
  private:
-  Reduction reduction_;
+  Options options_;
 };
 
 }  // namespace fastcnn

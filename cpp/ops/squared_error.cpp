@@ -11,10 +11,12 @@ std::string SquaredError::describe(Specs) const {
 }
 
 Spec SquaredError::infer(Specs x) const {
-  check_inputs(x, 2, 2, "x and target");
+  check_inputs(x, 1, 2, "x and optionally target");
   check_floating(x[0]);
-  check_same_dtype(x[1], "target", x[0], "input");
-  check_same_shape(x[1], "target", x[0], "input");
+  if (x.size() > 1) {
+    check_same_dtype(x[1], "target", x[0], "input");
+    check_same_shape(x[1], "target", x[0], "input");
+  }
   return {reduction_ == Reduction::none ? x[0].shape : Shape{}, x[0].dtype};
 }
 

@@ -1,4 +1,4 @@
-// (x - target)^2, element by element, then its mean, its sum, or neither. Both inputs have gradients.
+// (x - target)^2, or x^2 without a target, element by element, then reduced. Both inputs have gradients.
 #pragma once
 
 #include "ops/attributes.h"
@@ -15,7 +15,7 @@ class SquaredError final : public Op {
   std::string_view kind() const override { return "squared_error"; }
   std::string describe(Specs x) const override;
   Spec infer(Specs x) const override;
-  Needs backward_needs(Specs) const override { return {.x = 0b11}; }
+  Needs backward_needs(Specs x) const override { return {.x = x.size() > 1 ? 0b11u : 0b1u}; }
   ScratchSize scratch(Specs x, Phase phase) const override;
   void forward(const ForwardArgs& args) const override;
   void backward(const BackwardArgs& args) const override;

@@ -12,7 +12,10 @@ std::int64_t chunks_of(const Spec& x) { return (x.shape.numel() + chunk - 1) / c
 template <class T>
 void squares(const T* x, const T* target, std::int64_t n, T* y) {
   parallel_ranges(n, 3 * sizeof(T), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) y[i] = (x[i] - target[i]) * (x[i] - target[i]);
+    for (std::int64_t i = begin; i < end; ++i) {
+      const T d = target ? x[i] - target[i] : x[i];
+      y[i] = d * d;
+    }
   });
 }
 
@@ -21,7 +24,8 @@ template <class T>
 double sum_of_squares(const T* x, const T* target, std::int64_t n, T* partial) {
   const std::int64_t chunks = (n + chunk - 1) / chunk;
   parallel_for(chunks, std::min(n, chunk) * 2 * std::int64_t{sizeof(T)}, [&](std::int64_t i, int) {
-    partial[i] = kernels<T>().squared_distance(x + i * chunk, target + i * chunk, std::min(chunk, n - i * chunk));
+    partial[i] = kernels<T>().squared_distance(x + i * chunk, target ? target + i * chunk : nullptr,
+                                               std::min(chunk, n - i * chunk));
   });
   double sum = 0;
   for (std::int64_t i = 0; i < chunks; ++i) sum += static_cast<double>(partial[i]);
@@ -39,28 +43,29 @@ void SquaredError::forward(const ForwardArgs& args) const {
   dispatch_floating(args.y.spec.dtype, [&]<class T>() {
     const std::int64_t n = args.x[0].spec.shape.numel();
     const T* x = args.x[0].as<T>();
-    const T* target = args.x[1].as<T>();
+    const T* target = args.x.size() > 1 ? args.x[1].as<T>() : nullptr;
     if (reduction_ == Reduction::none) return squares(x, target, n, args.y.as<T>());
     const double sum = sum_of_squares(x, target, n, args.scratch.shared<T>());
-    *args.y.as<T>() = static_cast<T>(reduction_ == Reduction::mean ? sum / static_cast<double>(n) : sum);
+    *args.y.as<T>() = static_cast<T>(sum / divisor(reduction_, n, samples_of(args.x[0].spec.shape)));
   });
 }
 
-// dx = 2 (x - target) dy, and the opposite for the target.
+// dx = 2 (x - target) dy / divisor, and the opposite for the target.
 void SquaredError::backward(const BackwardArgs& args) const {
   dispatch_floating(args.dy.spec.dtype, [&]<class T>() {
     const std::int64_t n = args.x[0].spec.shape.numel();
     const T* x = args.x[0].as<T>();
-    const T* target = args.x[1].as<T>();
+    const T* target = args.x.size() > 1 ? args.x[1].as<T>() : nullptr;
     const T* dy = args.dy.as<T>();
     const std::int64_t dy_step = reduction_ == Reduction::none ? 1 : 0;
-    const T factor = reduction_ == Reduction::mean ? T{2} / static_cast<T>(n) : T{2};
-    for (std::size_t input = 0; input < 2; ++input) {
+    const T factor = T{2} / static_cast<T>(divisor(reduction_, n, samples_of(args.x[0].spec.shape)));
+    for (std::size_t input = 0; input < args.x.size(); ++input) {
       if (!args.dx[input]) continue;
       T* dx = args.dx[input].as<T>();
       const T signed_factor = input == 0 ? factor : -factor;
       parallel_ranges(n, 3 * sizeof(T), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) dx[i] = signed_factor * dy[i * dy_step] * (x[i] - target[i]);
+        for (std::int64_t i = begin; i < end; ++i)
+          dx[i] = signed_factor * dy[i * dy_step] * (target ? x[i] - target[i] : x[i]);
       });
     }
   });

@@ -26,7 +26,7 @@ from fastcnn.tensor import Tensor
 from fastcnn.trace import Symbol
 
 if TYPE_CHECKING:
-    from fastcnn import data, ops, train
+    from fastcnn import data, metrics, ops, train
     from fastcnn.train import Trainer, load_checkpoint, save_checkpoint
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "info",
     "load_checkpoint",
     "manual_seed",
+    "metrics",
     "models",
     "nn",
     "num_threads",
@@ -57,7 +58,7 @@ __all__ = [
 ]
 
 # Imported at first use, so that `import fastcnn` is quick.
-_LAZY_MODULES = ("data", "models", "ops", "train")
+_LAZY_MODULES = ("data", "metrics", "models", "ops", "train")
 _LAZY_NAMES = {"Trainer": "train", "load_checkpoint": "train", "save_checkpoint": "train"}
 
 

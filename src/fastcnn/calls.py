@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastcnn import _clock, _core
 from fastcnn._arrays import Array, as_array
 from fastcnn.nn.parameter import Parameter
@@ -63,6 +65,51 @@ class PlanCache:
         self._versions = [item._version for item in self._watched]
 
 
+# Which arguments were tuples, and how many values each had: None for one value.
+Form = tuple[int | None, ...]
+
+
+def spread(inputs: Sequence[Any]) -> tuple[Sequence[Any], Form | None]:
+    """The values of arguments of which some are several: tuples or lists of tensors, or tuples of arrays, as
+    a loss of several outputs takes them. Numbers in tuples and lists are one array, as ever.
+
+    Returns:
+        values, and the form by which `gather` makes arguments of them again; None where each is one value.
+    """
+    if not any(isinstance(value, (tuple, list)) for value in inputs):
+        return inputs, None
+    values: list[Any] = []
+    form: list[int | None] = []
+    for value in inputs:
+        if is_several(value):
+            values += value
+            form.append(len(value))
+        else:
+            values.append(value)
+            form.append(None)
+    return values, tuple(form)
+
+
+def is_several(value: Any) -> bool:
+    """Whether an argument is several values, as `spread` sees it."""
+    if not isinstance(value, (tuple, list)) or not value:
+        return False
+    kinds = (Tensor, np.ndarray) if isinstance(value, tuple) else Tensor
+    return all(isinstance(item, kinds) for item in value)
+
+
+def gather(values: Sequence[Any], form: Form | None) -> Sequence[Any]:
+    """What `spread` spread."""
+    if form is None:
+        return values
+    arguments: list[Any] = []
+    start = 0
+    for count in form:
+        arguments.append(values[start] if count is None else tuple(values[start : start + count]))
+        start += 1 if count is None else count
+    return arguments
+
+
 def read_arguments(inputs: Sequence[Any]) -> tuple[list[Array], tuple[Any, ...]]:
     """The arrays, and what of them a plan depends on."""
     arrays: list[Array] = []
@@ -78,11 +125,17 @@ def read_arguments(inputs: Sequence[Any]) -> tuple[list[Array], tuple[Any, ...]]
     return arrays, tuple(key)
 
 
-def describe_arguments(module: Module, inputs: Sequence[Any], arrays: Sequence[Array]) -> list[Argument]:
-    """Named as forward names them."""
+def describe_arguments(
+    module: Module, inputs: Sequence[Any], arrays: Sequence[Array], form: Form | None = None
+) -> list[Argument]:
+    """Named as forward names them; `inputs` and `arrays` as they were spread."""
     code = getattr(type(module).forward, "__code__", None)
     names = list(code.co_varnames[1 : code.co_argcount]) if code else []
-    names = names[: len(inputs)] + [f"input{i}" for i in range(len(names), len(inputs))]
+    count = len(inputs) if form is None else len(form)
+    names = names[:count] + [f"input{i}" for i in range(len(names), count)]
+    if form is not None:
+        pairs = zip(names, form, strict=True)
+        names = [n if several is None else f"{n}[{i}]" for n, several in pairs for i in range(several or 1)]
     return [
         Argument(name, array.shape, array.dtype.name, isinstance(value, Tensor) and value.requires_grad)
         for name, value, array in zip(names, inputs, arrays, strict=True)
@@ -93,16 +146,18 @@ def call_module(module: Module, inputs: Sequence[Any]) -> Any:
     """A module on arrays: traced and planned at the first call of its kind, then only run."""
     if not inputs:
         raise TypeError(f"{type(module).__name__}: expected at least one input")
-    arrays, key = read_arguments(inputs)
+    values, form = spread(inputs)
+    arrays, key = read_arguments(values)
+    key = key if form is None else (form, key)
     cache = module._plan_cache()
     compiled = cache.plans().get(key)
     if compiled is None:
         compiled = trace(
-            lambda *symbols: symbols[0]._tracer.call(module, symbols),
-            describe_arguments(module, inputs, arrays),
+            lambda *symbols: symbols[0]._tracer.call(module, tuple(gather(symbols, form))),
+            describe_arguments(module, values, arrays, form),
             scope=Scope(("", module)),
             dtype=module.dtype,
             training=module.training,
         )
         cache.add(key, compiled)
-    return run(compiled, inputs, arrays)
+    return run(compiled, values, arrays)

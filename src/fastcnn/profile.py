@@ -169,7 +169,7 @@ def _training_step(
     compiled = trace_training_step(
         model,
         criterion,
-        describe_arguments(model, (None,), arrays[:1])[0],
+        describe_arguments(model, (None,), arrays[:1]),
         describe_arguments(criterion, (None, None), arrays)[1],
     )
     inputs = [arrays[i] for i in compiled.feeds]

@@ -162,6 +162,7 @@ class Tracer:
         wanted: for each input of the graph that asks for its gradient, which argument it is.
         random_streams: how many nodes draw random numbers.
         counters: buffers that count the runs in training.
+        reported: values by name that a training step returns beside its loss.
     """
 
     def __init__(self, scope: Scope, dtype: str | None, training: bool) -> None:
@@ -172,6 +173,7 @@ class Tracer:
         self.wanted: list[int] = []
         self.random_streams = 0
         self.counters: list[Buffer] = []
+        self.reported: dict[str, Symbol] = {}
         self._dtype = dtype
         self._last: Module | None = None  # where tracing stops
 
@@ -246,6 +248,7 @@ class Compiled:
         feeds: for each input of the plan, which argument it is.
         wanted: for each gradient that backward returns, which argument it belongs to.
         requires_grad: per output.
+        reported: names of the values that a training step returns after its loss and output.
         rebuild: the outputs in the form that forward returned them.
     """
 
@@ -262,6 +265,7 @@ class Compiled:
         self.plan = _core.Plan(tracer.graph, tracer.training, applies_gradients)
         self.feeds = tracer.feeds
         self.wanted = tracer.wanted
+        self.reported = list(tracer.reported)
         self.is_random = tracer.training and tracer.random_streams > 0
         self._counters = tracer.counters if tracer.training else []
         self.requires_grad = list(seeded)
@@ -323,23 +327,36 @@ def trace(
     return Compiled(tracer, outputs, seeded, rebuild, is_training_step)
 
 
-def trace_training_step(model: Module, criterion: Module, x: Argument, y: Argument) -> Compiled:
-    """The plan of model, criterion and update together; the loss is output 0, what the model returns 1.
+def trace_training_step(
+    model: Module, criterion: Module, x: Sequence[Argument], y: Argument | Sequence[Argument]
+) -> Compiled:
+    """The plan of model, criterion and update together; the loss is output 0, the first value that the model
+    returns 1, and what the criterion reports follows.
+
+    Args:
+        x: the inputs of the model.
+        y: the target, or several, which the criterion reads as a tuple.
 
     Raises:
-        TypeError: the model returns more than one value.
+        TypeError: the model returns no value, or the criterion not one.
         RuntimeError: no parameter of the model requires a gradient.
     """
 
-    def forward(x: Symbol, y: Symbol) -> tuple[Symbol, Symbol]:
-        output = x._tracer.call(model, (x,))
-        if not isinstance(output, Symbol):
-            raise TypeError(f"the model returned {type(output).__name__}, expected one value")
-        return x._tracer.call(criterion, (output, y)), output
+    def forward(*symbols: Symbol) -> tuple[Symbol, ...]:
+        tracer = symbols[0]._tracer
+        output = tracer.call(model, symbols[: len(x)])
+        values = output if isinstance(output, (tuple, list)) else (output,)
+        if not values or not all(isinstance(value, Symbol) for value in values):
+            raise TypeError(
+                f"the model returned {type(output).__name__}, expected a value or a tuple of them"
+            )
+        targets = symbols[len(x) :]
+        loss = tracer.call(criterion, (output, targets[0] if isinstance(y, Argument) else targets))
+        return loss, values[0], *tracer.reported.values()
 
     compiled = trace(
         forward,
-        [x, y],
+        [*x, *([y] if isinstance(y, Argument) else y)],
         scope=Scope(("", model), ("criterion", criterion)),
         dtype=model.dtype,
         training=True,

@@ -120,8 +120,8 @@ class OpRunner {
     return y_;
   }
 
-  // After forward. Gradients of the inputs that are there, differentiable and `wanted` (all, when
-  // empty); a Tensor() for the others.
+  // After forward. Gradients of the inputs that are there, floating-point, differentiable and `wanted` (all,
+  // when empty); a Tensor() for the others.
   std::vector<Tensor> backward(const Tensor& dy, const std::vector<bool>& wanted = {}) {
     const FencedMemory dy_copy(y_spec_.bytes());
     std::memcpy(dy_copy.data(), dy.data(), y_spec_.bytes());
@@ -132,7 +132,8 @@ class OpRunner {
     for (std::size_t i = 0; i < x_.size(); ++i) {
       const bool kept = x_[i] && (needs_.x >> i & 1u);
       x.push_back({kept ? x_[i].data() : nullptr, specs_[i]});
-      const bool want = x_[i] && op_->differentiable(static_cast<int>(i)) && (wanted.empty() || wanted[i]);
+      const bool has_gradient = is_floating(specs_[i].dtype) && op_->differentiable(static_cast<int>(i));
+      const bool want = x_[i] && has_gradient && (wanted.empty() || wanted[i]);
       memory.emplace_back(specs_[i].bytes());
       dx.push_back({want ? memory.back().data() : nullptr, specs_[i]});
     }

@@ -28,7 +28,7 @@ TEST(Registry, makes_every_kind_under_its_name) {
 TEST(Registry, unknown_kind_names_the_near_ones) {
   EXPECT_EQ(message_of([] { make_op("liner", {}); }), "unknown op \"liner\"; did you mean linear?");
   EXPECT_EQ(message_of([] { make_op("cross_entropy", {}); }),
-            "unknown op \"cross_entropy\"; did you mean softmax_cross_entropy?");
+            "unknown op \"cross_entropy\"; did you mean binary_cross_entropy or softmax_cross_entropy?");
   EXPECT_TRUE(message_of([] { make_op("zzzzzzzzz", {}); }).starts_with("unknown op \"zzzzzzzzz\"; the kinds are "));
 }
 

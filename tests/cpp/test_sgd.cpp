@@ -117,7 +117,8 @@ TEST(Sgd, steps_inside_the_velocity_keep_their_size_when_the_rate_falls) {
 
 TEST(Sgd, filters_get_their_norm_after_each_update) {
   for (const DType dtype : {DType::float32, DType::float64}) {
-    std::vector<SgdSlot> slots{{parameter({Shape{4, 3, 5, 5}, dtype}, 1), {}, 0}, {parameter({Shape{2, 7}, dtype}, 2), {}, 0}};
+    std::vector<SgdSlot> slots{{parameter({Shape{4, 3, 5, 5}, dtype}, 1), {}, 0},
+                               {parameter({Shape{2, 7}, dtype}, 2), {}, 0}};
     const SgdSettings settings{.lr = 0.1, .filter_norm = 2.5};
     sgd_step(slots, {&settings, 1});
     dispatch_floating(dtype, [&]<class T>() {

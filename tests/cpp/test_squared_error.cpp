@@ -38,8 +38,25 @@ TEST(SquaredError, matches_its_definition) {
 }
 
 TEST(SquaredError, gradients_match_finite_differences_in_both_inputs) {
-  for (const char* reduction : {"mean", "sum", "none"})
+  for (const char* reduction : {"mean", "batchmean", "sum", "none"}) {
     expect_gradients_match_finite_differences(loss(reduction), inputs({3, 7}, DType::float64));
+    expect_gradients_match_finite_differences(loss(reduction), {random_tensor({{3, 7}, DType::float64}, 1)});
+  }
+}
+
+TEST(SquaredError, without_a_target_it_is_the_sum_of_squares) {
+  for (const Shape& shape : {Shape{5}, {3, 11003}, {2, 3, 4, 5}}) {
+    std::vector<Tensor> x = inputs(shape, DType::float64);
+    std::memset(x[1].data(), 0, x[1].spec().bytes());
+    for (const char* reduction : {"mean", "batchmean", "sum", "none"})
+      expect_same_bytes(OpRunner(loss(reduction), {x[0]}).forward(), OpRunner(loss(reduction), x).forward(), reduction);
+  }
+}
+
+TEST(SquaredError, batchmean_divides_by_the_samples) {
+  const auto x = inputs({4, 5}, DType::float64);
+  const double sum = element(OpRunner(loss("sum"), x).forward(), 0);
+  EXPECT_DOUBLE_EQ(element(OpRunner(loss("batchmean"), x).forward(), 0), sum / 4);
 }
 
 TEST(SquaredError, mean_over_nothing_is_nan) {
@@ -54,7 +71,7 @@ TEST(SquaredError, has_the_same_bytes_at_any_thread_count) {
 TEST(SquaredError, says_what_does_not_fit) {
   EXPECT_EQ(message_of([] { SquaredError().infer(std::vector<Spec>{{{4, 3}}, {{4, 2}}}); }),
             "target has shape (4, 2), expected (4, 3), as input");
-  EXPECT_EQ(message_of([] { loss("average"); }), "unknown reduction \"average\", expected mean, sum or none");
+  EXPECT_EQ(message_of([] { loss("average"); }), "unknown reduction \"average\", expected mean, batchmean, sum or none");
 }
 
 }  // namespace

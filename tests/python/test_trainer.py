@@ -223,6 +223,50 @@ def test_the_number_of_threads_may_change_between_steps():
         fastcnn.set_num_threads(0)
 
 
+def test_a_schedule_goes_on_after_each_step():
+    model, optimizer = made(p=0.0)
+    schedule = optim.StepLR(optimizer, 2, gamma=0.5)
+    trainer = Trainer(model, None, optimizer, schedule)
+    rates = []
+    for seed in range(4):
+        rates.append(optimizer.param_groups[0]["lr"])
+        trainer.step(*batch(seed=seed))
+    assert rates == [0.05, 0.05, 0.025, 0.025]
+    other, optimizer = made(p=0.0)
+    for seed, lr in enumerate(rates):
+        optimizer.param_groups[0]["lr"] = lr
+        Trainer(other, None, optimizer).step(*batch(seed=seed))
+    assert digest(model) == digest(other)
+
+
+def test_a_schedule_goes_on_after_each_epoch():
+    model, optimizer = made(p=0.0)
+    schedule = optim.MultiStepLR(optimizer, [1, 2])
+    trainer = Trainer(model, None, optimizer, schedule, schedule_every="epoch")
+    rates = []
+    trainer.fit([batch(), batch(seed=1)], 3, on_step=lambda _: rates.append(optimizer.param_groups[0]["lr"]))
+    assert rates == pytest.approx([0.05, 0.05, 0.005, 0.005, 0.0005, 0.0005])
+
+
+def test_a_plateau_is_told_the_loss_of_each_epoch():
+    model, optimizer = made(p=0.0, lr=0.0)
+    schedule = optim.ReduceLROnPlateau(optimizer, patience=1, factor=0.5)
+    optimizer.param_groups[0]["lr"] = 1e-9
+    schedule.eps = 0.0
+    trainer = Trainer(model, None, optimizer, schedule, schedule_every="epoch")
+    history = trainer.fit([batch()], 3)
+    assert schedule.best == pytest.approx(history[0].loss, rel=1e-4)
+    assert optimizer.param_groups[0]["lr"] == 5e-10
+
+
+def test_schedules_are_checked():
+    model, optimizer = made()
+    with pytest.raises(ValueError, match='expected "step" or "epoch"'):
+        Trainer(model, None, optimizer, optim.StepLR(optimizer, 3), schedule_every="batch")
+    with pytest.raises(ValueError, match="goes by epochs"):
+        Trainer(model, None, optimizer, optim.ReduceLROnPlateau(optimizer))
+
+
 def test_progress_shows_a_bar_only_when_asked(capfd):
     pytest.importorskip("tqdm")
     model, optimizer = made()

@@ -10,7 +10,7 @@ void add_softmax(Kernels<T>& table) {
   static_cast<SoftmaxKernels<T>&>(table) = {
       .softmax = generic::softmax<V>,
       .softmax_gradient = generic::softmax_gradient<V>,
-      .softmax_cross_entropy = generic::softmax_cross_entropy<V>,
+      .log_softmax_rows = generic::log_softmax_rows<V>,
   };
 }
 

@@ -130,12 +130,14 @@ typename V::T squared_distance(const typename V::T* a, const typename V::T* b, i
   int64_t i = 0;
   for (; i + 4 * V::size <= n; i += 4 * V::size)
     for (int j = 0; j < 4; ++j) {
-      const V d = V::load(a + i + j * V::size) - V::load(b + i + j * V::size);
+      V d = V::load(a + i + j * V::size);
+      if (b) d = d - V::load(b + i + j * V::size);
       sums[j] = sums[j] + d * d;
     }
   for (; i < n; i += V::size) {
     const int64_t count = n - i < V::size ? n - i : V::size;
-    const V d = V::load_partial(a + i, count) - V::load_partial(b + i, count);
+    V d = V::load_partial(a + i, count);
+    if (b) d = d - V::load_partial(b + i, count);
     sums[0] = sums[0] + d * d;
   }
   return sum_lanes((sums[0] + sums[1]) + (sums[2] + sums[3]));

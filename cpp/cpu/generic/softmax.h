@@ -1,4 +1,4 @@
-// Softmax over contiguous rows, alone and fused with cross-entropy. Rows are shifted by their largest
+// Softmax over contiguous rows, alone and with what cross-entropies need. Rows are shifted by their largest
 // element, so that e^x never overflows.
 #pragma once
 
@@ -69,15 +69,15 @@ void softmax_gradient(const typename V::T* y, const typename V::T* dy, typename 
 }
 
 template <class V>
-void softmax_cross_entropy(const typename V::T* x, const int64_t* target, typename V::T* probabilities,
-                           typename V::T* loss, int64_t rows, int64_t cols) {
+void log_softmax_rows(const typename V::T* x, typename V::T* probabilities, typename V::T* largest,
+                      typename V::T* log_sum, int64_t rows, int64_t cols) {
   using T = typename V::T;
   for (int64_t i = 0; i < rows; ++i, x += cols) {
-    const T largest = row_max<V>(x, cols);
+    largest[i] = row_max<V>(x, cols);
     T* p = probabilities ? probabilities + i * cols : nullptr;
-    const T sum = exp_row<V>(x, largest, p, cols);
+    const T sum = exp_row<V>(x, largest[i], p, cols);
     if (p) scale_row<V>(p, 1 / sum, cols);
-    loss[i] = (largest - x[target[i]]) + static_cast<T>(::log(static_cast<double>(sum)));
+    log_sum[i] = static_cast<T>(::log(static_cast<double>(sum)));
   }
 }
 

@@ -8,7 +8,7 @@ from fastcnn.nn.conv import Conv2d, ConvTranspose2d, LocallyConnected2d
 from fastcnn.nn.dropout import Dropout
 from fastcnn.nn.features import features
 from fastcnn.nn.linear import Linear
-from fastcnn.nn.loss import CrossEntropyLoss, MSELoss
+from fastcnn.nn.loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, TotalLoss
 from fastcnn.nn.module import Module
 from fastcnn.nn.normalization import (
     BatchNorm1d,
@@ -28,6 +28,8 @@ __all__ = [
     "Add",
     "Affine",
     "AvgPool2d",
+    "BCELoss",
+    "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
     "Buffer",
@@ -58,6 +60,7 @@ __all__ = [
     "SpatialResponseNorm",
     "Square",
     "Tanh",
+    "TotalLoss",
     "features",
     "functional",
     "init",

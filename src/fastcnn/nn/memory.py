@@ -87,7 +87,7 @@ def _compile(
         y = Argument("target", output_shape[:1], "int64")
     else:
         y = Argument("target", output_shape, dtype)
-    return trace_training_step(model, criterion or CrossEntropyLoss(), x, y)
+    return trace_training_step(model, criterion or CrossEntropyLoss(), [x], y)
 
 
 def _bytes(parameter: Parameter) -> int:

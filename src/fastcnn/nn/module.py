@@ -47,8 +47,9 @@ class Module:
 
     def __call__(self, *inputs: Any) -> Any:
         for value in inputs:
-            if isinstance(value, Symbol):
-                return value._tracer.call(self, inputs)
+            first = value[0] if isinstance(value, (tuple, list)) and value else value
+            if isinstance(first, Symbol):
+                return first._tracer.call(self, inputs)
         return call_module(self, inputs)
 
     # The tree

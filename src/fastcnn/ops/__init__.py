@@ -38,6 +38,8 @@ from fastcnn.ops.layers import (
     linear_backward,
 )
 from fastcnn.ops.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_backward,
     cross_entropy,
     cross_entropy_backward,
     softmax,
@@ -93,6 +95,8 @@ __all__ = [
     "avg_pool2d_backward",
     "batch_norm",
     "batch_norm_backward",
+    "binary_cross_entropy",
+    "binary_cross_entropy_backward",
     "concat",
     "concat_backward",
     "contrast_norm",

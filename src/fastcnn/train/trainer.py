@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastcnn import random
 from fastcnn._arrays import Array
-from fastcnn.calls import PlanCache, describe_arguments, read_arguments
+from fastcnn.calls import PlanCache, describe_arguments, is_several, read_arguments, spread
+from fastcnn.metrics import count_correct
 from fastcnn.nn.loss import CrossEntropyLoss
 from fastcnn.nn.module import Module, in_mode
+from fastcnn.optim.plateau import ReduceLROnPlateau
+from fastcnn.optim.schedule import Schedule
 from fastcnn.optim.sgd import SGD
-from fastcnn.tensor import Tensor
 from fastcnn.trace import Compiled, trace_training_step
 
 Batches = Iterable[tuple[Any, Any]]
@@ -25,21 +28,26 @@ class StepResult(NamedTuple):
 
     Attributes:
         loss: what the criterion gave.
-        correct: how many samples the model classified as labelled; 0 for targets that aren't labels.
+        correct: how many samples the model classified as labelled, by its first output and the first target;
+            0 for targets that aren't labels.
         samples: in the batch.
+        losses: what each term of an nn.TotalLoss came to.
     """
 
     loss: float
     correct: int
     samples: int
+    losses: Mapping[str, float] = MappingProxyType({})
 
 
 class Evaluation(NamedTuple):
-    """Means over samples: a loss of reduction "mean", and the share of samples classified as labelled."""
+    """Means over samples: a loss of reduction "mean", the share of samples classified as labelled, and the
+    metrics that were asked for."""
 
     loss: float
     accuracy: float
     samples: int
+    metrics: Mapping[str, float] = MappingProxyType({})
 
 
 class Epoch(NamedTuple):
@@ -58,8 +66,14 @@ class Trainer:
 
     Args:
         model: the network.
-        criterion: takes the model's output and the target; CrossEntropyLoss() when left out.
+        criterion: takes the model's output and the target; CrossEntropyLoss() when left out. For a model of
+            several outputs, or several losses of one, an nn.TotalLoss, or a module of one's own.
         optimizer: needed for `step` and `fit` only.
+        schedule: of the optimizer's learning rates, such as an optim.CosineAnnealingLR.
+        schedule_every: "step" or "epoch": after which the schedule goes a step on. After epochs `fit` does
+            it, and tells an optim.ReduceLROnPlateau their mean loss.
+
+    x may be a tuple of arrays, the inputs of a model that has several, and y a tuple of targets.
 
     `step(x, y)` gives, bit for bit, what this loop gives:
 
@@ -72,10 +86,23 @@ class Trainer:
     again and again; none is left in `Parameter.grad`. Who wants to look at gradients writes the loop.
     """
 
-    def __init__(self, model: Module, criterion: Module | None = None, optimizer: SGD | None = None) -> None:
+    def __init__(
+        self,
+        model: Module,
+        criterion: Module | None = None,
+        optimizer: SGD | None = None,
+        schedule: Schedule | ReduceLROnPlateau | None = None,
+        schedule_every: str = "step",
+    ) -> None:
+        if schedule_every not in ("step", "epoch"):
+            raise ValueError(f'Trainer: schedule_every is {schedule_every!r}, expected "step" or "epoch"')
+        if isinstance(schedule, ReduceLROnPlateau) and schedule_every == "step":
+            raise ValueError('Trainer: ReduceLROnPlateau goes by epochs; give schedule_every="epoch"')
         self._model = model
         self._criterion = CrossEntropyLoss() if criterion is None else criterion
         self.optimizer = optimizer
+        self.schedule = schedule
+        self.schedule_every = schedule_every
         self._plans = PlanCache(model, self._criterion)
 
     @property
@@ -103,11 +130,17 @@ class Trainer:
         executor = compiled.acquire()
         seed, step = random.next_step() if compiled.is_random else (0, 0)
         try:
-            loss, output = executor.train_step([arrays[i] for i in compiled.feeds], sgd, seed, step)
+            loss, output, *reported = executor.train_step(
+                [arrays[i] for i in compiled.feeds], sgd, seed, step
+            )
         finally:
             compiled.release(executor)
         compiled.count_run()
-        return StepResult(float(loss.sum()), count_correct(output, arrays[1]), len(arrays[0]))
+        if self.schedule_every == "step" and isinstance(self.schedule, Schedule):
+            self.schedule.step()
+        losses = {name: float(value) for name, value in zip(compiled.reported, reported, strict=True)}
+        target = arrays[len(x) if is_several(x) else 1]
+        return StepResult(float(loss.sum()), count_correct(output, target), len(arrays[0]), losses)
 
     def fit(
         self,
@@ -146,14 +179,25 @@ class Trainer:
             total.add(result.loss, result.correct, result.samples)
             if on_step is not None:
                 on_step(result)
-        loss, accuracy, samples = total.mean("Trainer.fit")
+        loss, accuracy, samples, _ = total.mean("Trainer.fit")
         epoch = Epoch(number, loss, accuracy, samples, time.perf_counter() - start)
+        if self.schedule is not None and self.schedule_every == "epoch":
+            if isinstance(self.schedule, ReduceLROnPlateau):
+                self.schedule.step(loss)
+            else:
+                self.schedule.step()
         if on_epoch is not None:
             on_epoch(epoch)
         return epoch
 
-    def evaluate(self, batches: Batches) -> Evaluation:
+    def evaluate(
+        self, batches: Batches, metrics: Mapping[str, Callable[[Array, Array], float]] | None = None
+    ) -> Evaluation:
         """Mean loss and accuracy over all batches, in inference mode; the model's mode is restored.
+
+        Args:
+            metrics: more means to take, by name: functions of the first output and the first target of a
+                batch that return its mean, such as `fastcnn.metrics.top_k_error`.
 
         Raises:
             ValueError: there are no batches.
@@ -161,42 +205,55 @@ class Trainer:
         total = _Total()
         with in_mode(self.model, False):
             for x, y in batches:
-                output = self.model(x)
+                output = self.model(*(x if is_several(x) else (x,)))
                 loss = self.criterion(output, y)
-                total.add(
-                    float(loss.numpy().sum()), count_correct(output.numpy(), np.asarray(y)), len(output)
-                )
+                scores = _first(output).numpy()
+                target = np.asarray(_first(y))
+                values = {name: metric(scores, target) for name, metric in (metrics or {}).items()}
+                total.add(float(loss.numpy().sum()), count_correct(scores, target), len(scores), values)
         return total.mean("Trainer.evaluate")
 
-    def predict(self, x: Any) -> Array:
-        """The model's output for a batch, in inference mode; the model's mode is restored."""
+    def predict(self, x: Any) -> Any:
+        """The model's output for a batch, in inference mode; the model's mode is restored. A tuple for a
+        model of several outputs."""
         with in_mode(self.model, False):
-            output: Tensor = self.model(x)
+            output = self.model(*(x if is_several(x) else (x,)))
+        if isinstance(output, (tuple, list)):
+            return tuple(value.numpy() for value in output)
         return output.numpy()
 
     def _fused(self, x: Any, y: Any) -> tuple[Compiled, list[Array]]:
         """The plan of model and criterion together, and x and y as arrays; the loss is output 0, the model's
         1."""
-        arrays, key = read_arguments((x, y))
+        values, form = spread((x, y))
+        arrays, key = read_arguments(values)
+        key = key if form is None else (form, key)
         compiled = self._plans.plans().get(key)
         if compiled is None:
             if not self.model.training:
                 raise RuntimeError("Trainer.step: the model is in inference mode; call model.train() first")
+            count = len(x) if is_several(x) else 1
+            several = is_several(y)
+            # The criterion's first argument is the output, which the plan makes itself.
+            _, *targets = describe_arguments(
+                self.criterion,
+                [None, *values[count:]],
+                [arrays[0], *arrays[count:]],
+                (None, len(y) if several else None),
+            )
             compiled = trace_training_step(
                 self.model,
                 self.criterion,
-                describe_arguments(self.model, (x,), arrays[:1])[0],
-                describe_arguments(self.criterion, (None, y), arrays)[1],
+                describe_arguments(self.model, values[:count], arrays[:count]),
+                targets if several else targets[0],
             )
             self._plans.add(key, compiled)
         return compiled, arrays
 
 
-def count_correct(output: Array, target: Array) -> int:
-    """How many rows of (n, c) are largest where labelled; 0 for targets that aren't labels."""
-    if output.ndim != 2 or target.ndim != 1 or target.dtype.kind not in "iu" or len(output) == 0:
-        return 0
-    return int(np.count_nonzero(output.argmax(axis=1) == target))
+def _first(values: Any) -> Any:
+    """The first of several values, or the one."""
+    return values[0] if isinstance(values, list) or is_several(values) else values
 
 
 class _Total:
@@ -206,18 +263,24 @@ class _Total:
         self.loss = 0.0
         self.correct = 0
         self.samples = 0
+        self.metrics: dict[str, float] = {}
 
-    def add(self, loss: float, correct: int, samples: int) -> None:
+    def add(
+        self, loss: float, correct: int, samples: int, metrics: Mapping[str, float] = MappingProxyType({})
+    ) -> None:
         self.loss += loss * samples
         self.correct += correct
         self.samples += samples
+        for name, value in metrics.items():
+            self.metrics[name] = self.metrics.get(name, 0.0) + value * samples
 
     def mean(self, what: str) -> Evaluation:
         if self.samples == 0:
             raise ValueError(
                 f"{what}: no samples; an iterator can be read once only, give a list or a Loader"
             )
-        return Evaluation(self.loss / self.samples, self.correct / self.samples, self.samples)
+        metrics = {name: value / self.samples for name, value in self.metrics.items()}
+        return Evaluation(self.loss / self.samples, self.correct / self.samples, self.samples, metrics)
 
 
 def _with_bar(batches: Batches, label: str) -> Batches:
