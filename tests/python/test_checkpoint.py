@@ -51,6 +51,54 @@ def test_a_resumed_run_is_the_uninterrupted_one_to_the_bit(saved):
     assert digest(resumed) == digest(model)
 
 
+def scheduled(seed=1):
+    model, optimizer = made(seed)
+    warmup = optim.LinearLR(optimizer, 0.1, total_iters=3)
+    rest = optim.CosineAnnealingLR(optimizer, 6)
+    schedule = optim.SequentialLR(optimizer, [warmup, rest], [3])
+    return Trainer(model, None, optimizer, schedule)
+
+
+def test_a_schedule_is_resumed_to_the_bit(tmp_path):
+    whole, trainer, resumed = scheduled(), scheduled(), scheduled(seed=99)
+    fastcnn.manual_seed(7)
+    for seed in range(7):
+        whole.step(*batch(seed=seed))
+    fastcnn.manual_seed(7)
+    for seed in range(4):
+        trainer.step(*batch(seed=seed))
+    path = tmp_path / "run.safetensors"
+    save_checkpoint(path, trainer.model, trainer.optimizer, schedule=trainer.schedule)
+    resumed.optimizer.param_groups[0]["lr"] = 3.0
+    load_checkpoint(path, resumed.model, resumed.optimizer, schedule=resumed.schedule)
+    assert resumed.schedule.count == 4
+    for seed in range(4, 7):
+        resumed.step(*batch(seed=seed))
+    assert digest(resumed.model) == digest(whole.model)
+    assert resumed.schedule.get_last_lr() == whole.schedule.get_last_lr()
+
+
+def test_a_schedule_that_does_not_fit_changes_nothing(saved, tmp_path):
+    trainer = scheduled(seed=3)
+    before, rate = digest(trainer.model), trainer.schedule.get_last_lr()
+    with pytest.raises(CheckpointError, match="no state of a schedule"):
+        load_checkpoint(saved, trainer.model, trainer.optimizer, schedule=trainer.schedule)
+    model, optimizer = made()
+    path = tmp_path / "other.safetensors"
+    save_checkpoint(path, model, optimizer, schedule=optim.StepLR(optimizer, 5))
+    with pytest.raises(CheckpointError, match="the state is of StepLR"):
+        load_checkpoint(path, trainer.model, trainer.optimizer, schedule=trainer.schedule)
+    assert digest(trainer.model) == before and trainer.schedule.get_last_lr() == rate
+    # A schedule that fits, with an optimiser that doesn't.
+    other = optim.SGD([*trainer.model.parameters()][:3], lr=0.7)
+    schedule = optim.StepLR(other, 5)
+    with pytest.raises(CheckpointError, match="groups of"):
+        load_checkpoint(path, trainer.model, other, schedule=schedule)
+    assert (
+        digest(trainer.model) == before and other.param_groups[0]["lr"] == 0.7 and schedule.base_lrs == [0.7]
+    )
+
+
 def test_weights_load_without_an_optimiser_and_random_state_if_not_wanted(saved):
     model, _ = made(seed=5)
     state = fastcnn.random.get_state()

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 from fastcnn import random
 from fastcnn._arrays import Array
 from fastcnn.nn.module import Module
+from fastcnn.optim.plateau import ReduceLROnPlateau
+from fastcnn.optim.schedule import Schedule
 from fastcnn.optim.sgd import SGD
 
 _FORMAT = 1
@@ -40,6 +42,7 @@ def save_checkpoint(
     model: Module,
     optimizer: SGD | None = None,
     *,
+    schedule: Schedule | ReduceLROnPlateau | None = None,
     step: int = 0,
     epoch: int = 0,
     metadata: Mapping[str, Any] | None = None,
@@ -48,6 +51,7 @@ def save_checkpoint(
 
     Args:
         optimizer: its settings and velocities are saved, too.
+        schedule: where it stands is saved, too.
         step, epoch: how far training has come.
         metadata: more to keep, as JSON has it.
 
@@ -67,6 +71,8 @@ def save_checkpoint(
         state = optimizer.state_dict()
         described["param_groups"] = state["param_groups"]
         tensors.update({f"{_VELOCITY}{i}": velocity for i, velocity in state["velocity"].items()})
+    if schedule is not None:
+        described["schedule"] = schedule.state_dict()
     data: bytes = _safetensors().save(tensors, metadata={"fastcnn": json.dumps(described)})
     _write_atomically(Path(path), data)
 
@@ -76,6 +82,7 @@ def load_checkpoint(
     model: Module,
     optimizer: SGD | None = None,
     *,
+    schedule: Schedule | ReduceLROnPlateau | None = None,
     restore_random: bool = True,
 ) -> Checkpoint:
     """Reads a checkpoint into a model and an optimiser of the same structure; all or, when it raises,
@@ -83,6 +90,7 @@ def load_checkpoint(
 
     Args:
         optimizer: takes over settings and velocities; the checkpoint must have them.
+        schedule: of that optimiser, made as that of the saved run; goes on where it stood.
         restore_random: goes on with the random numbers of the saved run.
 
     Raises:
@@ -94,17 +102,27 @@ def load_checkpoint(
     weights = {name[len(_WEIGHTS) :]: a for name, a in tensors.items() if name.startswith(_WEIGHTS)}
     velocity = {name[len(_VELOCITY) :]: a for name, a in tensors.items() if name.startswith(_VELOCITY)}
     before = model.state_dict()
+    stood = None if schedule is None else schedule.state_dict()
+    rates = [] if optimizer is None else [dict(group) for group in optimizer.param_groups]
     try:
         checkpoint = Checkpoint(int(described["step"]), int(described["epoch"]), dict(described["metadata"]))
         saved = described["random"]
         random_state = random.RandomState(seed=saved["seed"], fills=saved["fills"], steps=saved["steps"])
         if optimizer is not None and "param_groups" not in described:
             raise ValueError("it has no optimiser state")
+        if schedule is not None and "schedule" not in described:
+            raise ValueError("it has no state of a schedule")
+        if schedule is not None:
+            schedule.load_state_dict(described["schedule"])
         model.load_state_dict(weights)
         if optimizer is not None:
             optimizer.load_state_dict({"param_groups": described["param_groups"], "velocity": velocity})
     except (KeyError, TypeError, ValueError) as error:
         model.load_state_dict(before)
+        if schedule is not None and stood is not None:
+            schedule.load_state_dict(stood)
+        for group, settings in zip(optimizer.param_groups if optimizer else [], rates, strict=True):
+            group.update(settings)
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise CheckpointError(f"{path}: {reason}") from error
     if restore_random:
