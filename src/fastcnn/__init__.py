@@ -27,7 +27,7 @@ from fastcnn.trace import Symbol
 
 if TYPE_CHECKING:
     from fastcnn import data, metrics, ops, train
-    from fastcnn.train import Trainer, load_checkpoint, save_checkpoint
+    from fastcnn.train import Trainer, gradcheck, load_checkpoint, save_checkpoint
 
 __all__ = [
     "Module",
@@ -41,6 +41,7 @@ __all__ = [
     "available_isas",
     "conv_algorithms",
     "data",
+    "gradcheck",
     "info",
     "load_checkpoint",
     "manual_seed",
@@ -59,7 +60,12 @@ __all__ = [
 
 # Imported at first use, so that `import fastcnn` is quick.
 _LAZY_MODULES = ("data", "metrics", "models", "ops", "train")
-_LAZY_NAMES = {"Trainer": "train", "load_checkpoint": "train", "save_checkpoint": "train"}
+_LAZY_NAMES = {
+    "Trainer": "train",
+    "gradcheck": "train",
+    "load_checkpoint": "train",
+    "save_checkpoint": "train",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastcnn import _core, ceilings, optim, random
-from fastcnn.calls import describe_arguments, read_arguments
+from fastcnn.calls import describe_arguments, is_several, read_arguments
 from fastcnn.nn.loss import CrossEntropyLoss
 from fastcnn.nn.module import in_mode
-from fastcnn.trace import Compiled, Scope, trace, trace_training_step
+from fastcnn.trace import Compiled, Scope, trace
+from fastcnn.train import Trainer
 
 if TYPE_CHECKING:
     from fastcnn.ceilings import Ceilings
@@ -128,7 +129,7 @@ def profile(model: Module, x: Any, y: Any, *, criterion: Module | None, seconds:
     table = np.array(by_step)
     return Profile(
         training=y is not None,
-        batch_size=len(x),
+        batch_size=len(x[0] if is_several(x) else x),
         threads=_core.num_threads()[0],
         runs=len(totals),
         median_ms=1e3 * statistics.median(totals),
@@ -165,13 +166,7 @@ def _training_step(
     model: Module, x: Any, y: Any, criterion: Module
 ) -> tuple[Compiled, Callable[[_core.Executor], object]]:
     """With a learning rate of 0, and with what the model's forward pass changes put back after each run."""
-    arrays, _ = read_arguments((x, y))
-    compiled = trace_training_step(
-        model,
-        criterion,
-        describe_arguments(model, (None,), arrays[:1]),
-        describe_arguments(criterion, (None, None), arrays)[1],
-    )
+    compiled, arrays = Trainer(model, criterion)._fused(x, y)
     inputs = [arrays[i] for i in compiled.feeds]
     sgd = optim.SGD(model.parameters(), lr=0.0, momentum=0.9, weight_decay=5e-4)._prepared()
     state = [(p, p.numpy()) for p in model.parameters() if not p.requires_grad]

@@ -16,6 +16,7 @@ import pytest
 import fastcnn
 from fastcnn.cli import main
 from fastcnn.data import load, write_idx
+from fastcnn.train import gradients
 
 
 def run_json(capsys: pytest.CaptureFixture[str], *argv: object) -> dict[str, Any]:
@@ -88,6 +89,63 @@ def test_same_seed_same_result(capsys: pytest.CaptureFixture[str], small: Path) 
         for seed, threads in ((1, 1), (1, 2), (2, 1))
     )
     assert first == second != other
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "constant",
+        "cosine:min=0.001",
+        "polynomial:power=0.9",
+        "step:epochs=1,gamma=0.5",
+        "multistep:epochs=1+2",
+        "one-cycle",
+        "linear",
+        "exp:target_factor=250",
+        "dexp:target_factor=250,num_steps=2",
+        "plateau:patience=0",
+    ],
+)
+def test_train_follows_each_schedule(
+    capsys: pytest.CaptureFixture[str], small: Path, tmp_path: Path, schedule: str
+) -> None:
+    out = tmp_path / "run"
+    run_json(capsys, "train", "--data", small, "--epochs", 2, "--schedule", schedule, "--out", out)
+    assert json.loads((out / "run.json").read_text())["settings"]["schedule"] == schedule
+    run_json(capsys, "eval", out)
+
+
+def test_the_default_schedule_is_a_cosine(capsys: pytest.CaptureFixture[str], small: Path) -> None:
+    losses = [
+        run_json(capsys, "train", "--data", small, "--epochs", 2, *options)["test_loss"]
+        for options in ([], ["--schedule", "cosine"], ["--warmup", "0.5"], ["--schedule", "constant"])
+    ]
+    assert losses[0] == losses[1] and len(set(losses)) == 3
+
+
+def test_check_grads_passes_on_lenet(capsys: pytest.CaptureFixture[str], small: Path, tmp_path: Path) -> None:
+    assert main(["train", "--data", str(small), "--check-grads", "--out", str(tmp_path / "none")]) == 0
+    out, err = capsys.readouterr()
+    assert "all gradients agree" in out and "conv1.weight" in out and err == ""
+    assert not (tmp_path / "none").exists()
+    result = run_json(capsys, "train", "--data", small, "--check-grads")
+    assert result["passed"] and all(p["passed"] for p in result["parameters"])
+
+
+def test_check_grads_names_the_layers_that_fail(
+    capsys: pytest.CaptureFixture[str], small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = gradients._Checker.gradients
+
+    def skewed(checker: Any) -> Any:
+        for name, value, gradient in found(checker):
+            yield name, value, gradient * (1.01 if name == "conv2.bias" else 1.0)
+
+    monkeypatch.setattr(gradients._Checker, "gradients", skewed)
+    assert main(["train", "--data", str(small), "--check-grads"]) == 1
+    out, err = capsys.readouterr()
+    assert "FAILED" in out
+    assert err == "fastcnn: error: gradients differ from finite differences in conv2\n"
 
 
 def test_run_folder_is_evaluated_as_trained(capsys: pytest.CaptureFixture[str], trained: Path) -> None:
@@ -229,6 +287,14 @@ def test_info_says_what_runs_here(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "--weight-decay", "-1"], "--weight-decay: expected a number of at least 0"),
         (["train", "--threads", "0"], "--threads: expected"),
         (["train", "--seed", "x"], "--seed: expected"),
+        (["train", "--schedule", "cosin"], "no schedule 'cosin'; did you mean cosine?; known are constant"),
+        (["train", "--schedule", "step:gama=2"], "step has no option 'gama'; did you mean gamma?"),
+        (["train", "--schedule", "cosine:min=low"], "cosine: min is 'low', expected a number"),
+        (["train", "--schedule", "multistep:epochs=a"], "expected whole numbers joined by +"),
+        (["train", "--schedule", "step:epochs=0"], "--schedule step:epochs=0: StepLR: step_size is 0"),
+        (["train", "--schedule", "plateau", "--warmup", "1"], "--warmup doesn't go with --schedule plateau"),
+        (["train", "--epochs", "2", "--warmup", "2"], "--warmup 2 takes the whole run"),
+        (["train", "--warmup", "-1"], "--warmup: expected a number of epochs"),
         (["eval"], "required: RUN"),
         (["predict", "run"], "required: FILE"),
         (["--frobnicate"], "unknown option --frobnicate"),

@@ -188,6 +188,13 @@ def test_several_outputs_evaluate_with_metrics():
     assert [value.shape for value in trainer.predict(batches[0][0])] == [(7, 3), (7, 2), (7, 8)]
 
 
+def test_a_training_step_of_several_losses_is_timed():
+    model, _ = made()
+    x, targets = batch()
+    profile = model.profile(x, targets, criterion=total(), seconds=0.0)
+    assert profile.batch_size == 7 and any(step.name.startswith("label") for step in profile.steps)
+
+
 def test_numbers_in_tuples_are_one_array_as_ever():
     logits = np.zeros((2, 3), "f4")
     assert float(nn.CrossEntropyLoss()(logits, (0, 1))) == pytest.approx(np.log(3))

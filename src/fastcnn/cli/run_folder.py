@@ -17,8 +17,7 @@ from fastcnn import models
 from fastcnn.cli.parser import CommandError
 from fastcnn.data import Preprocessing
 from fastcnn.nn import Module
-from fastcnn.optim import SGD
-from fastcnn.train import CheckpointError, load_checkpoint, save_checkpoint
+from fastcnn.train import CheckpointError, Trainer, load_checkpoint, save_checkpoint
 
 _CHECKPOINT = "checkpoint.safetensors"
 _DESCRIPTION = "run.json"
@@ -54,9 +53,16 @@ def prepare_folder(folder: Path) -> None:
         raise CommandError(f"{folder}: can't make this folder: {error.strerror}") from error
 
 
-def write_run(folder: Path, run: Run, model: Module, optimizer: SGD, step: int) -> None:
+def write_run(folder: Path, run: Run, trainer: Trainer, step: int) -> None:
     """Writes the checkpoint, then run.json, each whole or not at all: a folder with run.json is complete."""
-    save_checkpoint(folder / _CHECKPOINT, model, optimizer, step=step, epoch=int(run.settings["epochs"]))
+    save_checkpoint(
+        folder / _CHECKPOINT,
+        trainer.model,
+        trainer.optimizer,
+        schedule=trainer.schedule,
+        step=step,
+        epoch=int(run.settings["epochs"]),
+    )
     write_description(folder, run)
 
 

@@ -23,15 +23,19 @@ from fastcnn.cli.common import (
 from fastcnn.cli.parser import CommandError, real, whole
 from fastcnn.cli.progress import Progress
 from fastcnn.cli.run_folder import Run, prepare_folder, write_run
-from fastcnn.train import Trainer
+from fastcnn.cli.schedules import add_schedule, make_schedule
+from fastcnn.nn import Module
+from fastcnn.train import Trainer, gradcheck
+
+_CHECKED_IMAGES = 4
 
 HELP = "train a model; the defaults train lenet on the embedded digits"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Trains a model by SGD with momentum on the cross-entropy. The learning rate falls from --lr to 0 "
-        "over the whole run, as half a cosine."
+        "Trains a model by SGD with momentum on the cross-entropy. Unless --schedule says otherwise, the "
+        "learning rate falls from --lr to 0 over the whole run, as half a cosine."
     )
     parser.add_argument("model", metavar="MODEL", nargs="?", default="lenet", help="default: %(default)s")
     parser.add_argument(
@@ -44,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=whole(1), default=25, metavar="N", help="default: %(default)s")
     add_batch_size(parser, 32)
     _add_number(parser, "--lr", 0.02, "above 0", lambda number: number > 0)
+    add_schedule(parser)
     _add_number(parser, "--momentum", 0.9, "from 0 to below 1", lambda number: 0 <= number < 1)
     _add_number(parser, "--weight-decay", 4e-3, "of at least 0", lambda number: number >= 0)
     parser.add_argument(
@@ -56,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_threads(parser)
     parser.add_argument(
         "--out", type=Path, metavar="RUN", help="new folder for the result, for eval and predict"
+    )
+    parser.add_argument(
+        "--check-grads",
+        action="store_true",
+        help="instead of training, compare gradients with finite differences in float64, on a few images, "
+        "and say per parameter how far they are; exit code 1 if some differ",
     )
     add_json(parser)
 
@@ -70,7 +81,7 @@ def run(arguments: argparse.Namespace) -> None:
     set_threads(arguments)
     entry = find_model(arguments.model)
     dataset = data.load(arguments.data)
-    if arguments.out is not None:
+    if arguments.out is not None and not arguments.check_grads:
         prepare_folder(arguments.out)
 
     fastcnn.manual_seed(arguments.seed)
@@ -81,11 +92,18 @@ def run(arguments: argparse.Namespace) -> None:
         momentum=arguments.momentum,
         weight_decay=arguments.weight_decay,
     )
-    trainer = Trainer(model, optimizer=optimizer)
     train, test = dataset.loaders(entry.input_shape, arguments.batch_size, seed=arguments.seed)
+    if arguments.check_grads:
+        _check_gradients(model, train, arguments.json)
+        return
+    schedule = make_schedule(
+        arguments.schedule, arguments.warmup, optimizer, arguments.epochs * len(train), len(train)
+    )
+    by_epoch = isinstance(schedule, optim.ReduceLROnPlateau)
+    trainer = Trainer(model, None, optimizer, schedule, "epoch" if by_epoch else "step")
 
     start = time.perf_counter()
-    loss, accuracy = _fit(trainer, optimizer, train, arguments.epochs, arguments.lr)
+    loss, accuracy = _fit(trainer, train, arguments.epochs)
     seconds = time.perf_counter() - start
     tested = evaluate(trainer, test)
     metrics = {
@@ -98,7 +116,7 @@ def run(arguments: argparse.Namespace) -> None:
         "images_per_second": arguments.epochs * len(dataset.train) / seconds,
     }
     if arguments.out is not None:
-        names = ("epochs", "batch_size", "lr", "momentum", "weight_decay", "seed")
+        names = ("epochs", "batch_size", "lr", "schedule", "warmup", "momentum", "weight_decay", "seed")
         description = Run(
             version=fastcnn.__version__,
             model=arguments.model,
@@ -108,27 +126,41 @@ def run(arguments: argparse.Namespace) -> None:
             settings={name: getattr(arguments, name) for name in names},
             metrics=metrics,
         )
-        write_run(arguments.out, description, model, optimizer, arguments.epochs * len(train))
+        write_run(arguments.out, description, trainer, arguments.epochs * len(train))
     _report(arguments, dataset.name, metrics)
 
 
-def _fit(
-    trainer: Trainer, optimizer: optim.SGD, batches: data.Loader, epochs: int, lr: float
-) -> tuple[float, float]:
+def _check_gradients(model: Module, batches: data.Loader, as_json: bool) -> None:
+    """Prints what gradcheck finds.
+
+    Raises:
+        CommandError: gradients differ.
+    """
+    x, y = next(iter(batches))
+    result = gradcheck(model, x[:_CHECKED_IMAGES], y[:_CHECKED_IMAGES])
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        print(result)
+    if not result:
+        raise CommandError(f"gradients differ from finite differences in {', '.join(result.failed_layers)}")
+
+
+def _fit(trainer: Trainer, batches: data.Loader, epochs: int) -> tuple[float, float]:
     """Trains; returns loss and accuracy of the last epoch, over its images while they were trained on."""
-    steps = epochs * len(batches)
     step = 0
     last = (math.nan, math.nan)
     with Progress(epochs, batches.samples) as progress:
         for epoch in range(epochs):
             for x, y in batches:
-                optimizer.param_groups[0]["lr"] = lr * 0.5 * (1 + math.cos(math.pi * step / steps))
                 result = trainer.step(x, y)
                 step += 1
                 if not math.isfinite(result.loss):
                     raise CommandError(f"the loss is {result.loss} in step {step}: diverged; lower --lr")
                 progress.batch(result.samples, result.loss, result.correct)
             last = (progress.loss, progress.accuracy)
+            if isinstance(trainer.schedule, optim.ReduceLROnPlateau):
+                trainer.schedule.step(progress.loss)
             progress.end_epoch(epoch)
     return last
 

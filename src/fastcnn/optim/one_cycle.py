@@ -70,7 +70,7 @@ class OneCycleLR(Schedule):
         index = min(bisect_left(ends, count), len(ends) - 1)
         before = ends[index - 1] if index else 0.0
         last, begin, end = self._phases[index]
-        done = (count - before) / (last - before) if last > before else 1.0
+        done = min(1.0, (count - before) / (last - before)) if last > before else 1.0
         return [self._settings(max_lr, begin, end, done) for max_lr in self.max_lrs]
 
     def _settings(self, max_lr: float, begin: str, end: str, done: float) -> dict[str, float]:
