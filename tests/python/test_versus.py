@@ -1,6 +1,7 @@
 """The comparison with peers: ratios, tables, turns, and engines in processes of their own."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -165,6 +166,9 @@ def test_convolutions_are_read_from_the_shapes():
     assert down.operations == 2 * 16 * 7 * 7 * 1024 * 2048
     assert layers["alexnet/conv2"].groups == 2 and layers["alexnet/conv2"].padding == (2, 2)
     assert layers["alexnet/conv1"].passes == ("forward", "backward_weights")
+    assert not down.local
+    local = layers["conv_local_11pct/local4"]
+    assert local.local and local.arrays()[1].shape == (8, 8, 3, 3, 64, 32)
     assert layers["mobilenet_v2/block7.depth"].with_batch(1).x == (1, 384, 14, 14)
     for layer in layers.values():
         assert layer.x[1] == layer.w[1] * layer.groups, layer.name
@@ -175,8 +179,13 @@ def test_a_line_of_shapes_with_an_unknown_word_is_refused():
         convolutions.parse("net", "conv1 x=1x3x8x8 padding=1")
 
 
-def test_convolutions_of_both_engines_agree_pass_by_pass():
-    layer = convolutions.parse("net", "conv x=2x8x9x9 w=6x4x3x3 stride=2x1 pad=1 groups=2")
+LAYER = convolutions.parse("net", "conv x=2x8x9x9 w=6x4x3x3 stride=2x1 pad=1 groups=2")
+LOCAL_LAYER = convolutions.parse("net", "conv x=2x4x7x8 w=6x4x3x2 stride=2x1 pad=1")
+
+
+@pytest.mark.parametrize("layer", [LAYER, replace(LOCAL_LAYER, local=True)], ids=["shared", "local"])
+@pytest.mark.parametrize("variant", ["NCHW", "channels_last"])
+def test_convolutions_of_both_engines_agree_pass_by_pass(layer, variant):
     with Worker("fastcnn", 1) as ours:
         try:
             theirs = Worker("PyTorch", 1)
@@ -187,7 +196,7 @@ def test_convolutions_of_both_engines_agree_pass_by_pass():
                 job = convolutions.Pass(layer, name)
                 sides = []
                 for worker in (ours, theirs):
-                    worker.prepare(name, "prepare_convolution", job, "channels_last")
+                    worker.prepare(name, "prepare_convolution", job, variant)
                     sides.append(Contestant(worker, name))
                 assert compare(sides) < 1e-5, name
                 assert all(side.worker.seconds(name, 2) > 0 for side in sides)

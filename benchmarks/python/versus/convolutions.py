@@ -1,4 +1,4 @@
-"""Single convolutions of the networks, as ../../shapes has them."""
+"""Single convolutions of the networks, as ../../shapes has them; those of shapes/local share no weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _IMAGE_CHANNELS = 4
 
 @dataclass(frozen=True)
 class Convolution:
-    """x (n, c_in, h, w) and w (c_out, c_in / groups, k_h, k_w), without bias."""
+    """x (n, c_in, h, w) and w (c_out, c_in / groups, k_h, k_w), without bias; `local`: such a w at each
+    output position."""
 
     name: str
     x: tuple[int, ...]
@@ -27,6 +28,7 @@ class Convolution:
     padding: tuple[int, int] = (0, 0)
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
+    local: bool = False
 
     @property
     def y(self) -> tuple[int, ...]:
@@ -55,9 +57,12 @@ class Convolution:
         return (FORWARD, BACKWARD_WEIGHTS) if first else PASSES
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """x, w and the gradient dy, float32, normal; w scaled to keep the variance."""
+        """x, w and the gradient dy, float32, normal; w scaled to keep the variance. Local ones have w as
+        fastcnn has it, (h_out, w_out, k_h, k_w, c_in / groups, c_out)."""
         random = np.random.default_rng(0)
-        x, w, dy = (random.standard_normal(shape, np.float32) for shape in (self.x, self.w, self.y))
+        c_out, c_in, *kernel = self.w
+        w_shape = (*self.y[2:], *kernel, c_in, c_out) if self.local else self.w
+        x, w, dy = (random.standard_normal(shape, np.float32) for shape in (self.x, w_shape, self.y))
         w *= np.prod(self.w[1:]) ** -0.5
         return x, w, dy
 
@@ -71,13 +76,15 @@ class Pass:
 
 
 def networks() -> list[str]:
-    return sorted(path.stem for path in _SHAPES.glob("*.txt"))
+    return sorted(path.stem for path in _SHAPES.glob("**/*.txt"))
 
 
 def read(network: str) -> list[Convolution]:
     """The layers that the file lists. The format: ../../cpp/conv2d_layers.h."""
-    lines = (line.partition("#")[0] for line in (_SHAPES / f"{network}.txt").read_text().splitlines())
-    return [parse(network, line) for line in lines if line.strip()]
+    (path,) = _SHAPES.glob(f"**/{network}.txt")
+    lines = (line.partition("#")[0] for line in path.read_text().splitlines())
+    layers = [parse(network, line) for line in lines if line.strip()]
+    return [replace(layer, local=path.parent.name == "local") for layer in layers]
 
 
 def parse(network: str, line: str) -> Convolution:

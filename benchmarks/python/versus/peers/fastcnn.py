@@ -73,16 +73,18 @@ def prepare_convolution(job: Pass, variant: str) -> Prepared:
     del variant  # there is one
     convolution = job.convolution
     x, w, dy = convolution.arrays()
-    layer = nn.Conv2d(
-        convolution.x[1],
-        convolution.w[0],
-        convolution.w[2:],
+    channels_and_kernel = convolution.x[1], convolution.w[0], convolution.w[2:]
+    options = (
         convolution.stride,
         convolution.padding,
         convolution.dilation,
         convolution.groups,
-        bias=False,
+        False,  # bias
     )
+    if convolution.local:
+        layer = nn.LocallyConnected2d(*channels_and_kernel, convolution.x[2:], *options)
+    else:
+        layer = nn.Conv2d(*channels_and_kernel, *options)
     layer.load_state_dict({"weight": w})
     layer.weight.requires_grad = job.name != BACKWARD_DATA
     argument = Argument("x", x.shape, "float32", requires_grad=job.name == BACKWARD_DATA)
