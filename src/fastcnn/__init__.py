@@ -26,7 +26,7 @@ from fastcnn.tensor import Tensor
 from fastcnn.trace import Symbol
 
 if TYPE_CHECKING:
-    from fastcnn import data, metrics, ops, train
+    from fastcnn import convnet, data, metrics, ops, train
     from fastcnn.train import Trainer, gradcheck, load_checkpoint, save_checkpoint
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "available_gemm_providers",
     "available_isas",
     "conv_algorithms",
+    "convnet",
     "data",
     "gradcheck",
     "info",
@@ -59,7 +60,7 @@ __all__ = [
 ]
 
 # Imported at first use, so that `import fastcnn` is quick.
-_LAZY_MODULES = ("data", "metrics", "models", "ops", "train")
+_LAZY_MODULES = ("convnet", "data", "metrics", "models", "ops", "train")
 _LAZY_NAMES = {
     "Trainer": "train",
     "gradcheck": "train",

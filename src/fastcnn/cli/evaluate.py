@@ -8,7 +8,7 @@ from pathlib import Path
 from fastcnn import data
 from fastcnn.cli.common import add_batch_size, add_json, add_threads, evaluate, print_json, set_threads
 from fastcnn.cli.parser import CommandError
-from fastcnn.cli.run_folder import Run, load_model, read_run
+from fastcnn.cli.run_folder import Run, load_trained, read_run
 from fastcnn.train import Trainer
 
 HELP = "test a trained network"
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
     description = read_run(arguments.run)
     dataset = data.load(arguments.data or description.data)
     _check_fit(dataset, description)
-    trainer = Trainer(load_model(arguments.run, description))
+    trainer = Trainer(*load_trained(arguments.run, description))
     test = data.Loader(
         dataset.test.images, dataset.test.labels, arguments.batch_size, transform=description.preprocessing
     )
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _check_fit(dataset: data.Dataset, description: Run) -> None:
-    size, expected = dataset.test.images.shape[1:], description.preprocessing.image_size
+    size, expected = dataset.test.images.shape[-2:], description.preprocessing.image_size
     if size != expected:
         raise CommandError(f"{dataset.name}: images of {size}, expected {expected} as in training")
     classes = len(description.class_names)

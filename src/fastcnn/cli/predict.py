@@ -10,7 +10,7 @@ import numpy as np
 
 from fastcnn.cli.common import add_json, add_threads, print_json, set_threads
 from fastcnn.cli.images import read_images
-from fastcnn.cli.run_folder import load_model, read_run
+from fastcnn.cli.run_folder import load_trained, read_run
 from fastcnn.train import Trainer
 
 HELP = "classify image files with a trained network"
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
     description = read_run(arguments.run)
     prepare = description.preprocessing
     images = read_images(arguments.files, prepare.image_size, arguments.invert)
-    trainer = Trainer(load_model(arguments.run, description))
+    trainer = Trainer(load_trained(arguments.run, description)[0])
     predictions = []
     for file, image in zip(arguments.files, images, strict=True):
         probabilities = _softmax(trainer.predict(prepare(image[None]))[0])

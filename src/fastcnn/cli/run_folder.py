@@ -2,6 +2,7 @@
 
 RUN/run.json                 model, data, class names, preprocessing, settings, metrics
 RUN/checkpoint.safetensors   weights, optimiser state, step
+RUN/layers.cfg, RUN/layer-params.cfg   of a network that was read from cuda-convnet's files
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any
 
 from fastcnn import models
 from fastcnn.cli.parser import CommandError
-from fastcnn.data import Preprocessing
+from fastcnn.cli.recipe import LAYER_FILE, PARAM_FILE, load_files
+from fastcnn.data import MeanImage, Preprocessing, preprocessing_from_dict
 from fastcnn.nn import Module
 from fastcnn.train import CheckpointError, Trainer, load_checkpoint, save_checkpoint
 
@@ -32,7 +34,7 @@ class Run:
     model: str
     data: str
     class_names: tuple[str, ...]
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | MeanImage
     settings: dict[str, Any]
     metrics: dict[str, Any]
 
@@ -90,7 +92,7 @@ def read_run(folder: Path) -> Run:
             model=str(fields["model"]),
             data=str(fields["data"]),
             class_names=tuple(map(str, fields["class_names"])),
-            preprocessing=Preprocessing.from_dict(fields["preprocessing"]),
+            preprocessing=preprocessing_from_dict(fields["preprocessing"]),
             settings=dict(fields["settings"]),
             metrics=dict(fields["metrics"]),
         )
@@ -100,15 +102,15 @@ def read_run(folder: Path) -> Run:
         raise CommandError(f"{path}: broken: {error}") from error
 
 
-def load_model(folder: Path, run: Run) -> Module:
-    """The trained model.
+def load_trained(folder: Path, run: Run) -> tuple[Module, Module | None]:
+    """The trained model, and its criterion where it has one of its own.
 
     Raises:
         CommandError: the model is unknown here, or the checkpoint is missing, broken or of another model.
     """
     path = folder / _CHECKPOINT
     try:
-        model = models.find(run.model).build(len(run.class_names))
+        model, criterion = _build(folder, run)
         load_checkpoint(path, model)
     except FileNotFoundError as error:
         raise CommandError(f"{path}: no such file") from error
@@ -118,4 +120,12 @@ def load_model(folder: Path, run: Run) -> Module:
         raise CommandError(str(error)) from error
     except ValueError as error:
         raise CommandError(f"{folder / _DESCRIPTION}: {error}") from error
-    return model
+    return model, criterion
+
+
+def _build(folder: Path, run: Run) -> tuple[Module, Module | None]:
+    classes = len(run.class_names)
+    if run.model != LAYER_FILE:
+        return models.find(run.model).build(classes), None
+    network = load_files(folder / LAYER_FILE, folder / PARAM_FILE, run.preprocessing.input_shape, classes)
+    return network.model, network.criterion

@@ -82,9 +82,9 @@ def add_schedule(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--schedule",
         type=_checked,
-        default="cosine",
         metavar="NAME[:KEY=VALUE,...]",
-        help=f"what becomes of --lr (default: %(default)s). With the defaults of their options: {kinds}",
+        help="what becomes of --lr (default: cosine, or what the parameter file says). With the "
+        f"defaults of their options: {kinds}",
     )
     parser.add_argument(
         "--warmup",

@@ -1,4 +1,4 @@
-"""`fastcnn train`: train a named model on a dataset."""
+"""`fastcnn train`: train a named model, or the network of cuda-convnet's files, on a dataset."""
 
 from __future__ import annotations
 
@@ -10,21 +10,12 @@ from typing import Any
 
 import fastcnn
 from fastcnn import data, optim
-from fastcnn.cli.common import (
-    add_batch_size,
-    add_json,
-    add_threads,
-    data_source,
-    evaluate,
-    find_model,
-    print_json,
-    set_threads,
-)
+from fastcnn.cli.common import add_json, add_threads, data_source, evaluate, print_json, set_threads
 from fastcnn.cli.parser import CommandError, real, whole
 from fastcnn.cli.progress import Progress
+from fastcnn.cli.recipe import BATCH_SIZE_OF_FILES, DEFAULTS, Recipe, make_recipe
 from fastcnn.cli.run_folder import Run, prepare_folder, write_run
-from fastcnn.cli.schedules import add_schedule, make_schedule
-from fastcnn.nn import Module
+from fastcnn.cli.schedules import add_schedule
 from fastcnn.train import Trainer, gradcheck
 
 _CHECKED_IMAGES = 4
@@ -35,22 +26,35 @@ HELP = "train a model; the defaults train lenet on the embedded digits"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Trains a model by SGD with momentum on the cross-entropy. Unless --schedule says otherwise, the "
-        "learning rate falls from --lr to 0 over the whole run, as half a cosine."
+        "learning rate falls from --lr to 0 over the whole run, as half a cosine. The network of a layer "
+        "file of cuda-convnet is trained on its own costs, by what its parameter file says."
     )
-    parser.add_argument("model", metavar="MODEL", nargs="?", default="lenet", help="default: %(default)s")
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        nargs="?",
+        default="lenet",
+        help="a model's name, or a layer file of cuda-convnet (.cfg); default: %(default)s",
+    )
+    parser.add_argument("--params", type=Path, metavar="FILE", help="the layer file's parameter file")
     parser.add_argument(
         "--data",
-        metavar="NAME|FOLDER",
+        metavar="NAME|FOLDER|FILE",
         default="digits",
-        help="digits, mnist, fashion-mnist (found through FASTCNN_DATA) or a folder with the four IDX files "
-        "(default: %(default)s)",
+        help="digits, mnist, fashion-mnist (found through FASTCNN_DATA), a folder with the four IDX files, "
+        "or an .npz of x_train, y_train, x_test, y_test (default: %(default)s)",
     )
     parser.add_argument("--epochs", type=whole(1), default=25, metavar="N", help="default: %(default)s")
-    add_batch_size(parser, 32)
-    _add_number(parser, "--lr", 0.02, "above 0", lambda number: number > 0)
+    parser.add_argument(
+        "--batch-size",
+        type=whole(1),
+        metavar="N",
+        help=f"images at once (default: {DEFAULTS['batch_size']}, of a layer file {BATCH_SIZE_OF_FILES})",
+    )
+    _add_number(parser, "--lr", "above 0", lambda number: number > 0)
     add_schedule(parser)
-    _add_number(parser, "--momentum", 0.9, "from 0 to below 1", lambda number: 0 <= number < 1)
-    _add_number(parser, "--weight-decay", 4e-3, "of at least 0", lambda number: number >= 0)
+    _add_number(parser, "--momentum", "from 0 to below 1", lambda number: 0 <= number < 1)
+    _add_number(parser, "--weight-decay", "of at least 0", lambda number: number >= 0)
     parser.add_argument(
         "--seed",
         type=whole(0),
@@ -71,36 +75,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
-def _add_number(parser: argparse.ArgumentParser, name: str, default: float, expected: str, fits: Any) -> None:
-    parser.add_argument(
-        name, type=real(expected, fits), default=default, metavar="X", help="default: %(default)s"
-    )
+def _add_number(parser: argparse.ArgumentParser, name: str, expected: str, fits: Any) -> None:
+    default = DEFAULTS[name[2:].replace("-", "_")]
+    parser.add_argument(name, type=real(expected, fits), metavar="X", help=f"default: {default}")
 
 
 def run(arguments: argparse.Namespace) -> None:
     set_threads(arguments)
-    entry = find_model(arguments.model)
     dataset = data.load(arguments.data)
     if arguments.out is not None and not arguments.check_grads:
         prepare_folder(arguments.out)
 
     fastcnn.manual_seed(arguments.seed)
-    model = entry.build(dataset.num_classes)
-    optimizer = optim.SGD(
-        model.parameters(),
-        lr=arguments.lr,
-        momentum=arguments.momentum,
-        weight_decay=arguments.weight_decay,
-    )
-    train, test = dataset.loaders(entry.input_shape, arguments.batch_size, seed=arguments.seed)
+    recipe = make_recipe(arguments, dataset)
+    train, test = dataset.batches(recipe.preprocessing, recipe.settings["batch_size"], seed=arguments.seed)
     if arguments.check_grads:
-        _check_gradients(model, train, arguments.json)
+        _check_gradients(recipe, train, arguments.json)
         return
-    schedule = make_schedule(
-        arguments.schedule, arguments.warmup, optimizer, arguments.epochs * len(train), len(train)
-    )
+    schedule = recipe.schedule(arguments.epochs * len(train), len(train))
     by_epoch = isinstance(schedule, optim.ReduceLROnPlateau)
-    trainer = Trainer(model, None, optimizer, schedule, "epoch" if by_epoch else "step")
+    trainer = Trainer(
+        recipe.model, recipe.criterion, recipe.optimizer, schedule, "epoch" if by_epoch else "step"
+    )
 
     start = time.perf_counter()
     loss, accuracy = _fit(trainer, train, arguments.epochs)
@@ -116,28 +112,28 @@ def run(arguments: argparse.Namespace) -> None:
         "images_per_second": arguments.epochs * len(dataset.train) / seconds,
     }
     if arguments.out is not None:
-        names = ("epochs", "batch_size", "lr", "schedule", "warmup", "momentum", "weight_decay", "seed")
+        recipe.copy_files(arguments.out)
         description = Run(
             version=fastcnn.__version__,
-            model=arguments.model,
+            model=recipe.model_name,
             data=data_source(arguments.data),
             class_names=dataset.class_names,
-            preprocessing=data.Preprocessing.fit(dataset.train.images, entry.input_shape),
-            settings={name: getattr(arguments, name) for name in names},
+            preprocessing=recipe.preprocessing,
+            settings={"epochs": arguments.epochs, "seed": arguments.seed, **recipe.settings},
             metrics=metrics,
         )
         write_run(arguments.out, description, trainer, arguments.epochs * len(train))
     _report(arguments, dataset.name, metrics)
 
 
-def _check_gradients(model: Module, batches: data.Loader, as_json: bool) -> None:
+def _check_gradients(recipe: Recipe, batches: data.Loader, as_json: bool) -> None:
     """Prints what gradcheck finds.
 
     Raises:
         CommandError: gradients differ.
     """
     x, y = next(iter(batches))
-    result = gradcheck(model, x[:_CHECKED_IMAGES], y[:_CHECKED_IMAGES])
+    result = gradcheck(recipe.model, x[:_CHECKED_IMAGES], y[:_CHECKED_IMAGES], criterion=recipe.criterion)
     if as_json:
         print_json(result.to_dict())
     else:
