@@ -98,6 +98,15 @@ struct ResponseNorm {
   double scale, beta, k;
 };
 
+// A row in layer normalisation. gamma and beta may be null.
+template <class T>
+struct LayerNormRow {
+  int64_t n;
+  const T* x;
+  T mean, inverse;  // 1 / sqrt(variance + eps)
+  const T *gamma, *beta;
+};
+
 // Which random words are dropped, and what the others' elements are multiplied by.
 struct DropoutMask {
   uint64_t seed, counter;
@@ -168,6 +177,14 @@ struct NormalizationKernels {
   // direct = dy s^-beta, what y depends on x by if s were constant, and term = direct x / s; direct may be dy.
   void (*response_norm_gradient)(const ResponseNorm& p, const T* sums, const T* x, const T* dy, T* direct, T* term,
                                  int64_t n);
+
+  // Mean and biased variance of n elements; n >= 1.
+  void (*row_moments)(const T* x, int64_t n, T* mean, T* variance);
+  // y = gamma v + beta with v = (x - mean) inverse; y may be x.
+  void (*layer_norm)(const LayerNormRow<T>& row, T* y);
+  // dx = inverse (g - mean of g - v * mean of g v) with g = gamma dy; adds dy v to dgamma and dy to dbeta. Each of the
+  // three may be null, and dx may be dy.
+  void (*layer_norm_gradient)(const LayerNormRow<T>& row, const T* dy, T* dx, T* dgamma, T* dbeta);
 
   // Mean of each column of rows at distance `stride`, and its sum of squared distances from that mean; rows >= 1.
   void (*moments)(const T* x, int64_t stride, int64_t rows, int64_t cols, T* mean, T* m2);

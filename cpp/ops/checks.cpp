@@ -1,5 +1,8 @@
 #include "ops/checks.h"
 
+#include <cmath>
+#include <sstream>
+
 #include "core/error.h"
 
 namespace fastcnn {
@@ -32,6 +35,23 @@ void check_same_shape(const Spec& spec, std::string_view name, const Spec& other
   if (spec.shape == other.shape) return;
   throw ShapeError(std::string(name) + " has shape " + spec.shape.str() + ", expected " + other.shape.str() + ", as " +
                    std::string(other_name));
+}
+
+void check_eps(double eps) {
+  if (eps >= 0 && std::isfinite(eps)) return;
+  std::ostringstream text;
+  text << "eps is " << eps << ", expected at least 0";
+  throw ValueError(text.str());
+}
+
+void check_gamma_beta(Specs x, const Shape& expected) {
+  for (std::size_t i = 1; i < 3; ++i) {
+    if (!is_present(x, i)) continue;
+    const char* name = i == 1 ? "gamma" : "beta";
+    check_same_dtype(x[i], name, x[0], "input");
+    if (x[i].shape != expected)
+      throw ShapeError(std::string(name) + " has shape " + x[i].shape.str() + ", expected " + expected.str());
+  }
 }
 
 int check_axis(std::int64_t axis, int rank) {

@@ -26,6 +26,13 @@ void check_rank(const Spec& spec, int rank, std::string_view axes, std::string_v
 // Throws ShapeError: "target has shape (4, 3), expected (4, 2), as input".
 void check_same_shape(const Spec& spec, std::string_view name, const Spec& other, std::string_view other_name);
 
+// Throws ValueError: "eps is -1, expected at least 0".
+void check_eps(double eps);
+
+// Throws ShapeError, DTypeError unless inputs 1 and 2, gamma and beta, have this shape and the type of x[0] or are
+// absent.
+void check_gamma_beta(Specs x, const Shape& expected);
+
 // The axis counted from the front. Throws ValueError when the rank doesn't have it.
 int check_axis(std::int64_t axis, int rank);
 

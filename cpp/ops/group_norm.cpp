@@ -5,8 +5,9 @@
 
 namespace fastcnn {
 
-GroupNorm::GroupNorm(std::int64_t groups, double eps) : GroupedNorm(eps), groups_(groups) {
+GroupNorm::GroupNorm(std::int64_t groups, double eps) : groups_(groups), eps_(eps) {
   if (groups < 1) throw ValueError("groups must be at least 1, got " + std::to_string(groups));
+  check_eps(eps);
 }
 
 OpPtr GroupNorm::make(Attributes& attributes) {
@@ -33,12 +34,13 @@ Spec GroupNorm::infer(Specs x) const {
     throw ShapeError("input has " + std::to_string(channels) + (channels == 1 ? " channel" : " channels") +
                      ", expected a multiple of groups=" + std::to_string(groups_));
   }
-  check_affine(x, Shape{channels});
+  check_gamma_beta(x, Shape{channels});
   return x[0];
 }
 
-GroupedColumns GroupNorm::columns_of(const Shape& x) const {
-  return {.samples = x[0], .rows = x.rank() == 4 ? x[2] * x[3] : 1, .cols = x[1], .groups = groups_};
+Needs GroupNorm::backward_needs(Specs x) const {
+  const auto statistics = static_cast<std::size_t>(2 * x[0].shape[0] * groups_);
+  return {.x = is_present(x, 1) ? 3u : 1u, .saved_bytes = statistics * size_of(x[0].dtype)};
 }
 
 }  // namespace fastcnn

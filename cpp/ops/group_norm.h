@@ -1,28 +1,35 @@
-// Group normalisation (Wu and He 2018, equations 1 to 7): a group is some neighbouring channels of a sample with all
-// their pixels. Inputs x (n, c) or (n, c, h, w); gamma and beta (c) or absent.
+// Group normalisation (Wu and He 2018, equations 1 to 7): y = gamma (x - mean) / sqrt(variance + eps) + beta, mean and
+// biased variance over some neighbouring channels of a sample with all their pixels, gamma and beta by channel.
+// Inputs x (n, c) or (n, c, h, w); gamma and beta (c), each of which may be absent.
 #pragma once
 
 #include <cstdint>
 
 #include "ops/attributes.h"
-#include "ops/grouped_norm.h"
+#include "ops/op.h"
 
 namespace fastcnn {
 
-class GroupNorm final : public GroupedNorm {
+class GroupNorm final : public Op {
  public:
   GroupNorm(std::int64_t groups, double eps);  // throws ValueError for groups < 1 and eps < 0
-  static OpPtr make(Attributes& attributes);   // groups, eps (1e-5)
+  static OpPtr make(Attributes& attributes);   // groups (1), eps (1e-5)
 
   std::string_view kind() const override { return "group_norm"; }
   std::string describe(Specs x) const override;
   Spec infer(Specs x) const override;  // throws ShapeError where groups doesn't divide the channels
-
- protected:
-  GroupedColumns columns_of(const Shape& x) const override;
+  Needs backward_needs(Specs x) const override;
+  ScratchSize scratch(Specs x, Phase phase) const override;
+  bool forward_in_place(Specs) const override { return true; }
+  bool backward_in_place(Specs) const override { return true; }
+  bool is_cheap() const override { return true; }
+  void forward(const ForwardArgs& args) const override;
+  void recompute(const ForwardArgs& args) const override;
+  void backward(const BackwardArgs& args) const override;
 
  private:
   std::int64_t groups_;
+  double eps_;
 };
 
 }  // namespace fastcnn

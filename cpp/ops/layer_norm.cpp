@@ -7,7 +7,8 @@
 
 namespace fastcnn {
 
-LayerNorm::LayerNorm(const Shape& shape, double eps) : GroupedNorm(eps), shape_(shape) {
+LayerNorm::LayerNorm(const Shape& shape, double eps) : shape_(shape), eps_(eps) {
+  check_eps(eps);
   if (shape.rank() == 0 || std::any_of(shape.begin(), shape.end(), [](std::int64_t extent) { return extent < 1; }))
     throw ValueError("shape is " + shape.str() + ", expected one or more positive extents");
 }
@@ -29,16 +30,13 @@ Spec LayerNorm::infer(Specs x) const {
     throw ShapeError("input (n, c, h, w) is normalised over its last " + std::to_string(shape_.rank()) +
                      " axes, expected (c, h, w); got " + input.str());
   }
-  check_affine(x, shape_);
+  check_gamma_beta(x, shape_);
   return x[0];
 }
 
-GroupedColumns LayerNorm::columns_of(const Shape& x) const {
-  std::int64_t samples = 1;
-  for (int axis = 0; axis < x.rank() - shape_.rank(); ++axis) samples *= x[axis];
-  // Of rank 4, gamma and beta are stored as images are.
-  const bool by_plane = x.rank() == 4 && shape_.rank() == 3;
-  return {.samples = samples, .rows = 1, .cols = shape_.numel(), .groups = 1, .planes = by_plane ? x[1] : 1};
+Needs LayerNorm::backward_needs(Specs x) const {
+  const std::int64_t rows = x[0].shape.numel() / shape_.numel();
+  return {.x = is_present(x, 1) ? 3u : 1u, .saved_bytes = static_cast<std::size_t>(2 * rows) * size_of(x[0].dtype)};
 }
 
 }  // namespace fastcnn

@@ -1,13 +1,14 @@
-// Layer normalisation (Ba, Kiros and Hinton 2016, equations 2 and 3): a group is a sample's values along the last
-// axes. Inputs x of any rank; gamma and beta of the shape of those axes, or absent.
+// Layer normalisation (Ba, Kiros and Hinton 2016, equations 2 and 3): y = gamma (x - mean) / sqrt(variance + eps) +
+// beta, mean and biased variance over the last axes of a sample. Inputs x of any rank; gamma and beta of the shape of
+// those axes, each of which may be absent.
 #pragma once
 
 #include "ops/attributes.h"
-#include "ops/grouped_norm.h"
+#include "ops/op.h"
 
 namespace fastcnn {
 
-class LayerNorm final : public GroupedNorm {
+class LayerNorm final : public Op {
  public:
   LayerNorm(const Shape& shape, double eps);  // throws ValueError for a scalar shape and eps < 0
   static OpPtr make(Attributes& attributes);  // shape, eps (1e-5)
@@ -16,12 +17,21 @@ class LayerNorm final : public GroupedNorm {
   std::string describe(Specs x) const override;
   // Throws ShapeError where x doesn't end in the shape, and for (h, w) and (w) of images: these are stored by pixel.
   Spec infer(Specs x) const override;
-
- protected:
-  GroupedColumns columns_of(const Shape& x) const override;
+  Needs backward_needs(Specs x) const override;
+  ScratchSize scratch(Specs x, Phase phase) const override;
+  bool forward_in_place(Specs) const override { return true; }
+  bool backward_in_place(Specs) const override { return true; }
+  bool is_cheap() const override { return true; }
+  void forward(const ForwardArgs& args) const override;
+  void recompute(const ForwardArgs& args) const override;
+  void backward(const BackwardArgs& args) const override;
 
  private:
+  template <class F>
+  void normalize(const ForwardArgs& args, F find_statistics) const;
+
   Shape shape_;
+  double eps_;
 };
 
 }  // namespace fastcnn

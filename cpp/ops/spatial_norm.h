@@ -1,6 +1,6 @@
 // Normalisation within a map, by the square window [i - size / 2, i + (size - 1) / 2] around each pixel, clipped to
-// the image: y = x / (k + alpha / size^2 * sum of z^2)^beta. z is x (cuda-convnet's rnorm), or x minus the mean over the
-// window around it (`contrast`, cuda-convnet's cnorm). The numerator is x in both.
+// the image: y = x / (k + alpha / size^2 * sum of z^2)^beta. z is x (cuda-convnet's rnorm), or x minus the mean over
+// the window around it (`contrast`, cuda-convnet's cnorm). The numerator is x in both.
 #pragma once
 
 #include <cstdint>

@@ -2,6 +2,7 @@
 
 #include "cpu/generic/batch_norm.h"
 #include "cpu/generic/box_norm.h"
+#include "cpu/generic/layer_norm.h"
 #include "cpu/generic/lrn.h"
 
 namespace fastcnn::FASTCNN_ISA_NAMESPACE {
@@ -15,6 +16,9 @@ void add_normalization(Kernels<T>& table) {
       .box_sums = generic::box_sums<V>,
       .response_norm = generic::response_norm<V>,
       .response_norm_gradient = generic::response_norm_gradient<V>,
+      .row_moments = generic::row_moments<V>,
+      .layer_norm = generic::layer_norm<V>,
+      .layer_norm_gradient = generic::layer_norm_gradient<V>,
       .moments = generic::moments<V>,
       .batch_norm = generic::batch_norm<V>,
       .batch_norm_sums = generic::batch_norm_sums<V>,

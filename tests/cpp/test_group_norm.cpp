@@ -1,3 +1,4 @@
+// Group norm and layer norm: the same definition over other groups.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -113,14 +114,14 @@ void expect_definition(const Case& c, const std::vector<Tensor>& x, double toler
       expect_near(gradients[i], by_definition[i], tolerance, c.name + ", gradient " + std::to_string(i));
 }
 
-TEST(GroupedNorm, matches_its_definition) {
+TEST(GroupAndLayerNorm, matches_its_definition) {
   for (const Case& c : cases()) {
     expect_definition(c, inputs(c, DType::float32), 2e-5);
     expect_definition(c, inputs(c, DType::float64), 1e-12);
   }
 }
 
-TEST(GroupedNorm, gamma_and_beta_may_be_absent) {
+TEST(GroupAndLayerNorm, gamma_and_beta_may_be_absent) {
   for (const Case& c : cases())
     for (const std::size_t absent : {std::size_t{1}, std::size_t{2}}) {
       std::vector<Tensor> x = inputs(c, DType::float64);
@@ -130,14 +131,14 @@ TEST(GroupedNorm, gamma_and_beta_may_be_absent) {
     }
 }
 
-TEST(GroupedNorm, gradients_match_finite_differences) {
+TEST(GroupAndLayerNorm, gradients_match_finite_differences) {
   for (const Case& c : cases())
     if (c.x.numel() < 2000)
       expect_gradients_match_finite_differences(c.op, inputs(c, DType::float64), {.training = true, .random = {}}, 1e-6,
                                                 40);
 }
 
-TEST(GroupedNorm, makes_y_again_from_what_it_saved) {
+TEST(GroupAndLayerNorm, makes_y_again_from_what_it_saved) {
   for (const Case& c : cases()) {
     const std::vector<Tensor> x = inputs(c, DType::float32);
     const std::vector<Spec> specs{x[0].spec(), x[1].spec(), x[2].spec()};
@@ -159,7 +160,7 @@ TEST(GroupedNorm, makes_y_again_from_what_it_saved) {
   }
 }
 
-TEST(GroupedNorm, works_at_inference) {
+TEST(GroupAndLayerNorm, works_at_inference) {
   for (const Case& c : cases()) {
     const std::vector<Tensor> x = inputs(c, DType::float32);
     const std::vector<Spec> specs{x[0].spec(), x[1].spec(), x[2].spec()};
@@ -179,7 +180,7 @@ TEST(GroupedNorm, works_at_inference) {
 }
 
 // Values far from 0 lose what the mean takes of their digits, and no more.
-TEST(GroupedNorm, keeps_its_digits_far_from_zero) {
+TEST(GroupAndLayerNorm, keeps_its_digits_far_from_zero) {
   for (const Case& c : cases()) {
     std::vector<Tensor> x = inputs(c, DType::float32);
     x[0] = random_tensor({c.x}, 1, 1000, 1001);
@@ -188,17 +189,17 @@ TEST(GroupedNorm, keeps_its_digits_far_from_zero) {
   }
 }
 
-TEST(GroupedNorm, has_the_same_bytes_at_any_thread_count) {
+TEST(GroupAndLayerNorm, has_the_same_bytes_at_any_thread_count) {
   for (const Case& c : cases()) expect_same_bytes_at_any_thread_count(c.op, inputs(c, DType::float32));
 }
 
-TEST(GroupedNorm, read_their_attributes_and_describe_themselves) {
+TEST(GroupAndLayerNorm, read_their_attributes_and_describe_themselves) {
   const std::vector<Spec> x{{{2, 32, 4, 4}}};
   EXPECT_EQ(make_op("group_norm", {{"groups", std::int64_t{8}}})->describe(x), "GroupNorm 32, groups=8");
   EXPECT_EQ(make_op("layer_norm", {{"shape", std::vector<std::int64_t>{4, 4}}})->describe(x), "LayerNorm (4, 4)");
 }
 
-TEST(GroupedNorm, say_what_does_not_fit) {
+TEST(GroupAndLayerNorm, say_what_does_not_fit) {
   using Specs = std::vector<Spec>;
   EXPECT_EQ(message_of([] { GroupNorm(0, eps); }), "groups must be at least 1, got 0");
   EXPECT_EQ(message_of([] { GroupNorm(1, -1); }), "eps is -1, expected at least 0");

@@ -1,27 +1,30 @@
-// The parts of grouped_norm_cpu.cpp: how a batch is cut, the moments of its groups, coefficients by column.
+// The parts of group_norm_cpu.cpp: how a batch is cut, the moments of its groups, coefficients by column.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
+#include "core/shape.h"
 #include "core/thread_pool.h"
-#include "cpu/kernels.h"
-#include "ops/grouped_norm.h"
 
 namespace fastcnn {
 
-// A sample's cut into blocks of rows, and what is where. Where all of a sample is one block, it stays in the caches
-// from one step to the next, and one task does them all.
+// A matrix of pixels by channels for each sample, cut into blocks of rows, and what is where. Where all of a sample is
+// one block, it stays in the caches from one step to the next, and one task does them all.
 template <class T>
-struct GroupedBatch : GroupedColumns {
+struct GroupedBatch {
+  std::int64_t samples, rows, cols, groups;
   std::int64_t block_rows, blocks;
 
-  explicit GroupedBatch(const GroupedColumns& g) : GroupedColumns(g) {
+  GroupedBatch(const Shape& x, std::int64_t groups)
+      : samples(x[0]), rows(x.rank() == 4 ? x[2] * x[3] : 1), cols(x[1]), groups(groups) {
     constexpr std::int64_t block_elements = 1 << 15;
     block_rows = std::max<std::int64_t>(32, block_elements / std::max<std::int64_t>(1, cols));
     blocks = (rows + block_rows - 1) / block_rows;
   }
 
+  std::size_t statistics() const { return static_cast<std::size_t>(2 * samples * groups); }  // a pair by group
   bool is_empty() const { return samples * rows * cols == 0; }
   std::int64_t width() const { return cols / groups; }  // of a group
   double count() const { return static_cast<double>(rows * width()); }
@@ -58,46 +61,23 @@ struct GroupMoments {
   double mean, variance;
 };
 
-// Of `count` values. for_parts(body) calls body(rows, means, squares, columns) for each part of a group.
-template <class F>
-GroupMoments merge_moments(double count, F for_parts) {
-  double mean = 0, squares = 0;
-  for_parts([&](std::int64_t rows, const auto* means, const auto*, std::int64_t columns) {
-    double sum = 0;
-    for (std::int64_t c = 0; c < columns; ++c) sum += static_cast<double>(means[c]);
-    mean += static_cast<double>(rows) * sum / count;
-  });
-  for_parts([&](std::int64_t rows, const auto* means, const auto* part_squares, std::int64_t columns) {
-    for (std::int64_t c = 0; c < columns; ++c) {
-      const double d = static_cast<double>(means[c]) - mean;
-      squares += static_cast<double>(part_squares[c]) + static_cast<double>(rows) * d * d;
-    }
-  });
-  return {mean, squares / count};
-}
-
+// Of all blocks together, from the mean and the squared distances from it of each of their columns, as they lie in
+// `partial` (Chan, Golub and LeVeque 1979).
 template <class T>
-GroupMoments moments_of_blocks(const GroupedBatch<T>& b, const T* partial, std::int64_t sample, std::int64_t group) {
-  return merge_moments(b.count(), [&](auto body) {
+GroupMoments merge_moments(const GroupedBatch<T>& b, const T* partial, std::int64_t sample, std::int64_t group) {
+  double mean = 0, squares = 0;
+  const auto for_columns = [&](auto body) {
     for (std::int64_t block = 0; block < b.blocks; ++block) {
       const T* means = partial + b.partial(sample, block) + group * b.width();
-      body(b.rows_of(block), means, means + b.cols, b.width());
+      const auto rows = static_cast<double>(b.rows_of(block));
+      for (std::int64_t c = 0; c < b.width(); ++c)
+        body(rows, static_cast<double>(means[c]), static_cast<double>(means[b.cols + c]));
     }
-  });
-}
-
-// Of a run of n values, by lanes, as if it were a matrix.
-template <class T>
-GroupMoments moments_of_run(const T* x, std::int64_t n) {
-  constexpr std::int64_t most_lanes = 64;
-  const std::int64_t lanes = std::min(n, most_lanes), rows = n / lanes, rest = n % lanes;
-  T mean[2 * most_lanes], squares[2 * most_lanes];
-  kernels<T>().moments(x, lanes, rows, lanes, mean, squares);
-  if (rest > 0) kernels<T>().moments(x + rows * lanes, rest, 1, rest, mean + lanes, squares + lanes);
-  return merge_moments(static_cast<double>(n), [&](auto body) {
-    body(rows, mean, squares, lanes);
-    if (rest > 0) body(std::int64_t{1}, mean + lanes, squares + lanes, rest);
-  });
+  };
+  for_columns([&](double rows, double m, double) { mean += rows * m; });
+  mean /= b.count();
+  for_columns([&](double rows, double m, double m2) { squares += m2 + rows * (m - mean) * (m - mean); });
+  return {mean, squares / b.count()};
 }
 
 // Coefficients by column, as the kernels of batch norm take them: z = (x - mean) scale + shift.
