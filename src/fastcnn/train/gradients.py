@@ -17,7 +17,10 @@ from fastcnn.nn.loss import CrossEntropyLoss
 from fastcnn.nn.module import Module
 from fastcnn.tensor import Tensor
 
-_FINER = (1.0, 0.1, 0.01)  # of eps: the steps that are tried while numbers differ
+# Of eps: the steps that are tried while numbers differ. The last ones only where gradients are so large that
+# rounding leaves the tolerance visible.
+_FINER = (0.1, 0.01)
+_FINEST = (1e-3, 1e-4)
 
 
 @dataclass(frozen=True)
@@ -248,11 +251,12 @@ class _Checker:
     ) -> float | None:
         """How far the gradient is from the best of the numerical ones; None at a kink."""
         tried = [slopes]
-        for finer in _FINER[1:]:
-            if self._beyond_rounding(gradient, tried[-1]) <= allowed:
+        best = self._beyond_rounding(gradient, slopes)
+        for finer in (*_FINER, *_FINEST):
+            if best <= allowed or (finer in _FINEST and self._rounding(eps * finer) > allowed):
                 break
             tried.append(self._slopes(value, index, eps * finer))
-        best = min(self._beyond_rounding(gradient, s) for s in tried)
+            best = float(np.minimum(best, self._beyond_rounding(gradient, tried[-1])))
         if best <= allowed or not np.isfinite(best):
             return best
         wide, narrow = tried[0], tried[-1]
