@@ -42,7 +42,8 @@ Spec SoftmaxCrossEntropy::infer(Specs x) const {
     if (options_.ignore_index >= 0)
       throw ValueError("ignore_index needs targets that are classes, not distributions");
   } else if (x[1].dtype != DType::int64) {
-    throw DTypeError(std::string("target has type ") + name_of(x[1].dtype) + ", expected int64, the class of each row");
+    throw DTypeError(std::string("target has type ") + name_of(x[1].dtype) +
+                     ", expected int64, the class of each row");
   } else if (x[1].shape != rows) {
     throw ShapeError("target has shape " + x[1].shape.str() + ", expected " + rows.str() + " for logits " +
                      x[0].shape.str());

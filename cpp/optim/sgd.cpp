@@ -27,8 +27,10 @@ void check_group(const SgdSlot& slot, std::span<const SgdSettings> groups) {
                      std::to_string(groups.size()) + " groups");
   }
   const Shape& shape = slot.parameter->value.spec().shape;
-  if (groups[static_cast<std::size_t>(slot.group)].filter_norm != 0 && shape.rank() < 2) {
-    throw ShapeError("sgd: filter_norm needs parameters of filters or units, (c_out, ...), got shape " + shape.str());
+  const bool has_rows = shape.rank() >= 2 && shape.rank() <= 4;
+  if (groups[static_cast<std::size_t>(slot.group)].filter_norm != 0 && !has_rows) {
+    throw ShapeError("sgd: filter_norm needs weights of filters or units, (c_out, ...) of rank 2 to 4, got shape " +
+                     shape.str());
   }
 }
 

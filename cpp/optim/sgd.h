@@ -33,14 +33,14 @@ struct SgdSlot {
 // Updates every slot whose parameter has a gradient, with the settings of its group. Makes velocities
 // where momentum is not 0 and there are none; leaves them alone where it is 0. A parameter is in one
 // slot at most. Throws ValueError for a group that isn't there, ShapeError for a gradient unlike its
-// parameter and for a filter norm of one without rows (rank below 2), before anything changes.
+// parameter and for a filter norm of one that isn't of rank 2 to 4, before anything changes.
 void sgd_step(std::span<SgdSlot> slots, std::span<const SgdSettings> groups);
 
 // What sgd_step does to a slot, from a gradient that lies elsewhere than in the parameter: the same bytes.
 // Throws as it does.
 void sgd_update(SgdSlot& slot, std::span<const SgdSettings> groups, ConstView gradient);
 
-// Throws as sgd_step does if a slot is of a group that isn't there or has no rows to give a norm.
+// Throws as sgd_step does for a group that isn't there and for a filter norm.
 void check_groups(std::span<const SgdSlot> slots, std::span<const SgdSettings> groups);
 
 }  // namespace fastcnn

@@ -97,7 +97,8 @@ TEST(BinaryCrossEntropy, says_what_does_not_fit) {
   EXPECT_EQ(infer({{{4, 3}}, {{4, 3}}, {{4}}}),
             "pos_weight has shape (4,), expected (1,) or, for input (n, c), (c,); got (4, 3)");
   const auto x = inputs(true, {2, 3}, DType::float32);
-  EXPECT_NE(message_of([&] { OpRunner(loss(false, "mean"), x).forward(); }).find("expected 0 to 1"), std::string::npos);
+  const std::string message = message_of([&] { OpRunner(loss(false, "mean"), x).forward(); });
+  EXPECT_NE(message.find("expected 0 to 1"), std::string::npos) << message;
 }
 
 }  // namespace

@@ -148,10 +148,12 @@ TEST(Sgd, filters_of_zeros_and_those_of_rate_zero_stay) {
   EXPECT_EQ(elements<float>(slots[1].parameter->value), before);
 }
 
-TEST(Sgd, refuses_a_filter_norm_of_biases) {
-  std::vector<SgdSlot> slots{{parameter({Shape{10}, DType::float32}, 1), {}, 0}};
-  const SgdSettings settings{.filter_norm = 1.0};
-  EXPECT_THROW(sgd_step(slots, {&settings, 1}), ShapeError);
+TEST(Sgd, refuses_a_filter_norm_of_biases_and_of_weights_by_position) {
+  for (const Shape& shape : {Shape{10}, Shape{2, 2, 3, 3, 4, 5}}) {
+    std::vector<SgdSlot> slots{{parameter({shape, DType::float32}, 1), {}, 0}};
+    const SgdSettings settings{.filter_norm = 1.0};
+    EXPECT_THROW(sgd_step(slots, {&settings, 1}), ShapeError);
+  }
 }
 
 TEST(Sgd, parameters_without_gradient_stay) {

@@ -49,7 +49,8 @@ TEST(SquaredError, without_a_target_it_is_the_sum_of_squares) {
     std::vector<Tensor> x = inputs(shape, DType::float64);
     std::memset(x[1].data(), 0, x[1].spec().bytes());
     for (const char* reduction : {"mean", "batchmean", "sum", "none"})
-      expect_same_bytes(OpRunner(loss(reduction), {x[0]}).forward(), OpRunner(loss(reduction), x).forward(), reduction);
+      expect_same_bytes(OpRunner(loss(reduction), {x[0]}).forward(), OpRunner(loss(reduction), x).forward(),
+                        reduction);
   }
 }
 
@@ -71,7 +72,8 @@ TEST(SquaredError, has_the_same_bytes_at_any_thread_count) {
 TEST(SquaredError, says_what_does_not_fit) {
   EXPECT_EQ(message_of([] { SquaredError().infer(std::vector<Spec>{{{4, 3}}, {{4, 2}}}); }),
             "target has shape (4, 2), expected (4, 3), as input");
-  EXPECT_EQ(message_of([] { loss("average"); }), "unknown reduction \"average\", expected mean, batchmean, sum or none");
+  EXPECT_EQ(message_of([] { loss("average"); }),
+            "unknown reduction \"average\", expected mean, batchmean, sum or none");
 }
 
 }  // namespace

@@ -149,6 +149,10 @@ def test_bad_settings_are_refused():
         ((parameters, {"nesterov": True}), "nesterov needs"),
         ((parameters, {"filter_norm": -1}), "filter_norm is -1"),
         ((parameters, {"filter_norm": 1}), r"filter_norm needs weights of filters or units.*shape \(2,\)"),
+        (
+            ([nn.Parameter((1, 2, 3, 3, 4, 5))], {"filter_norm": 1}),
+            r"rank 2 to 4, got shape \(1, 2, 3, 3, 4, 5\)",
+        ),
         (([*parameters, parameters[0]], {}), "given twice"),
         (([{"params": parameters, "speed": 1}], {}), "unknown settings"),
         (([{"lr": 1}], {}), 'no "params"'),

@@ -36,7 +36,7 @@ class SGD:
         nesterov: looks ahead; needs momentum.
         lr_in_velocity: the learning rate is part of v.
         filter_norm: where above 0, after each update the weights of every filter or unit, w[i], are scaled to
-            this Euclidean norm; parameters of at least two axes only.
+            this Euclidean norm; for weights of linear layers and convolutions, not locally connected ones.
 
     Raises:
         ValueError: a setting out of its range, no parameters, or one of them given twice.
@@ -161,10 +161,11 @@ def _group(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> ParamGroup:
         if not isinstance(member, Parameter):
             raise TypeError(f"SGD: expected Parameters, got {type(member).__name__}")
     settings = _checked({name: given.get(name, default) for name, default in defaults.items()})
-    flat = [member.shape for member in members if len(member.shape) < 2]
-    if settings["filter_norm"] > 0 and flat:
+    others = [member.shape for member in members if not 2 <= len(member.shape) <= 4]
+    if settings["filter_norm"] > 0 and others:
         raise ValueError(
-            f"SGD: filter_norm needs weights of filters or units, (c_out, ...), got shape {flat[0]}"
+            "SGD: filter_norm needs weights of filters or units, (c_out, ...) of rank 2 to 4, "
+            f"got shape {others[0]}"
         )
     return {"params": members, **settings}
 
