@@ -259,18 +259,23 @@ struct DepthwiseKernels {
   void (*depthwise_weights_row)(const DepthwiseWeightsRow<T>& row);  // adds to dw
 };
 
+// Pools that hand on one element of each window. index: for each y the number of its tap, row * most_pixels_of_window
+// + column in the part of the window that is in the image.
+template <class T, class Index>
+struct PoolWinnerKernels {
+  // index: null when not wanted.
+  void (*max_pool2d)(const Pooling& p, const T* x, int64_t pixel_begin, int64_t pixel_end, T* y, Index* index);
+  // From the rows of index, too, from dy_row on; pool_index_slack elements past its end may be read.
+  void (*gradient)(const Pooling& p, int64_t dy_row, const T* dy, const Index* index, int64_t row_begin,
+                   int64_t row_end, T* dx);
+};
+
+// Of channels-last images. Forward: output pixels [pixel_begin, pixel_end) of the batch. Gradients: rows [row_begin,
+// row_end) of dx of one image, written in full, from the rows of dy from dy_row on.
 template <class T>
 struct PoolingKernels {
-  // Of channels-last images. Forward: output pixels [pixel_begin, pixel_end) of the batch. index: for each y the
-  // number of its tap, row * kernel width + column in the part of the window that is in the image; null when not
-  // wanted. Gradients: rows [row_begin, row_end) of dx of one image, written in full, from the rows of dy and of
-  // index from dy_row on; pool_index_slack elements past the end of index may be read.
-  void (*max_pool2d_u8)(const Pooling& p, const T* x, int64_t pixel_begin, int64_t pixel_end, T* y, uint8_t* index);
-  void (*max_pool2d_i32)(const Pooling& p, const T* x, int64_t pixel_begin, int64_t pixel_end, T* y, int32_t* index);
-  void (*max_pool2d_gradient_u8)(const Pooling& p, int64_t dy_row, const T* dy, const uint8_t* index,
-                                 int64_t row_begin, int64_t row_end, T* dx);
-  void (*max_pool2d_gradient_i32)(const Pooling& p, int64_t dy_row, const T* dy, const int32_t* index,
-                                  int64_t row_begin, int64_t row_end, T* dx);
+  PoolWinnerKernels<T, uint8_t> pool_winners_u8;
+  PoolWinnerKernels<T, int32_t> pool_winners_i32;
   void (*avg_pool2d)(const Pooling& p, const T* x, int64_t pixel_begin, int64_t pixel_end, T* y);
   void (*avg_pool2d_gradient)(const Pooling& p, int64_t dy_row, const T* dy, int64_t row_begin, int64_t row_end,
                               T* dx);

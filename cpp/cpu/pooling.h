@@ -10,20 +10,28 @@ struct PoolSpan {
   int64_t begin, end;
 };
 
-// Windows along one axis. Window o holds the pixels [o stride - pad, o stride - pad + kernel), as far as they
-// are in the image. Adaptive ones, which have kernel 0, share out the pixels instead: window o holds
-// [floor(o in / out), ceil((o + 1) in / out)), so that sizes may differ by one and neighbours overlap.
+// Windows along one axis. Window o holds the pixels [start + o stride, start + o stride + kernel), as far as they
+// are in the image; the padding ends before padded_end. Adaptive ones, which have kernel 0, share out the pixels
+// instead: window o holds [floor(o in / out), ceil((o + 1) in / out)), so that sizes may differ by one and
+// neighbours overlap.
 struct PoolAxis {
   int64_t in, out;
-  int64_t kernel, stride, pad;
+  int64_t kernel, stride, start, padded_end;
+};
+
+// What becomes of a window.
+enum class PoolKind : uint8_t {
+  max,
+  max_abs,          // the element of the largest magnitude, with its sign
+  average,          // divides by the window's size, less what lies beyond the padding
+  clipped_average,  // divides by the window's pixels in the image
+  sum,
 };
 
 struct Pooling {
   PoolAxis h, w;
   int64_t channels;
-  // Of averages: divides by the window's size with its padding, but not with what ceil mode adds beyond that;
-  // else by its pixels.
-  bool count_include_pad;
+  PoolKind kind;
 };
 
 // Number row, col of its image, and its pixels.
@@ -40,9 +48,15 @@ constexpr int64_t pool_index_slack = 16;
 // Both ends grow with the number of the window; every window holds a pixel.
 static inline PoolSpan pixels_of_window(const PoolAxis& axis, int64_t o) {
   if (axis.kernel == 0) return {o * axis.in / axis.out, ((o + 1) * axis.in + axis.out - 1) / axis.out};
-  const int64_t begin = o * axis.stride - axis.pad;
+  const int64_t begin = axis.start + o * axis.stride;
   const int64_t end = begin + axis.kernel;
   return {begin < 0 ? 0 : begin, end < axis.in ? end : axis.in};
+}
+
+static inline int64_t most_pixels_of_window(const PoolAxis& axis) {
+  if (axis.kernel > 0) return axis.kernel;
+  const int64_t most = (axis.in + axis.out - 1) / axis.out + 1;
+  return most < axis.in ? most : axis.in;
 }
 
 // The windows that hold a pixel, perhaps none, from those of a pixel before it, or {0, 0}.
@@ -61,10 +75,11 @@ static inline int64_t most_windows_of_pixels(const PoolAxis& axis, int64_t pixel
 
 // The divisor of the average of window (row, col).
 static inline int64_t divisor_of_window(const Pooling& p, int64_t row, int64_t col) {
+  if (p.kind == PoolKind::sum) return 1;
   const auto extent = [&p](const PoolAxis& axis, int64_t o) {
     const PoolSpan pixels = pixels_of_window(axis, o);
-    if (axis.kernel == 0 || !p.count_include_pad) return pixels.end - pixels.begin;
-    const int64_t rest = axis.in + 2 * axis.pad - o * axis.stride;
+    if (axis.kernel == 0 || p.kind == PoolKind::clipped_average) return pixels.end - pixels.begin;
+    const int64_t rest = axis.padded_end - (axis.start + o * axis.stride);
     return axis.kernel < rest ? axis.kernel : rest;
   };
   return extent(p.h, row) * extent(p.w, col);

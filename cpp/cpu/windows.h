@@ -1,4 +1,4 @@
-// Windows that slide over the images of a batch, for convolution and pooling. C headers only: ISA files
+// Windows that slide over the images of a batch, for convolution. C headers only: ISA files
 // include this.
 #pragma once
 

@@ -1,20 +1,21 @@
-// The mean of each window, per channel, and an activation f behind it: x (n, c, h, w) -> y (n, c, h_out, w_out).
+// The mean or sum of each window, per channel, and an activation f behind it: x (n, c, h, w) -> y (n, c, h_out,
+// w_out).
 // The divisor is PyTorch's: the window's size with its padding (count_include_pad, but never what ceil_mode adds
-// beyond the padding), or only the pixels that lie in the image, as cuda-convnet divides.
+// beyond the padding), or only the pixels that lie in the image, as cuda-convnet divides. `sum`: it is 1.
 #pragma once
 
 #include "ops/attributes.h"
 #include "ops/op.h"
-#include "ops/window.h"
+#include "ops/pool2d.h"
 
 namespace fastcnn {
 
 class AvgPool2d final : public Op {
  public:
-  AvgPool2d(const WindowSpec& windows, bool count_include_pad, const Activation& f = {})
-      : windows_(windows), count_include_pad_(count_include_pad), f_(f) {}
-  // kernel, stride (kernel), pad (0): a number or a pair; ceil_mode (false), count_include_pad (true);
-  // activation ("identity") with a and b.
+  // kind: average, clipped_average or sum.
+  AvgPool2d(const PoolSpec& windows, PoolKind kind, const Activation& f = {})
+      : windows_(windows), kind_(kind), f_(f) {}
+  // read_pool's; count_include_pad (true) or sum (false); activation ("identity") with a and b.
   static OpPtr make(Attributes& attributes);
 
   std::string_view kind() const override { return "avg_pool2d"; }
@@ -28,8 +29,8 @@ class AvgPool2d final : public Op {
   void backward(const BackwardArgs& args) const override;
 
  private:
-  WindowSpec windows_;
-  bool count_include_pad_;
+  PoolSpec windows_;
+  PoolKind kind_;
   Activation f_;
 };
 

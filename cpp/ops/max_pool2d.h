@@ -1,18 +1,19 @@
-// The largest value of each window, per channel, and an activation f behind it: x (n, c, h, w) -> y (n, c, h_out,
-// w_out). Padding never wins. Its gradient goes to the first of equal values in row-major order; NaN counts as
-// largest.
+// The largest element of each window, per channel, and an activation f behind it: x (n, c, h, w) -> y (n, c, h_out,
+// w_out). `abs`: the element of the largest magnitude, with its sign, as cuda-convnet2's maxabs. Padding never wins.
+// Its gradient goes to the first of equal elements in row-major order; NaN counts as largest.
 #pragma once
 
 #include "ops/attributes.h"
 #include "ops/op.h"
-#include "ops/window.h"
+#include "ops/pool2d.h"
 
 namespace fastcnn {
 
 class MaxPool2d final : public Op {
  public:
-  explicit MaxPool2d(const WindowSpec& windows, const Activation& f = {}) : windows_(windows), f_(f) {}
-  // kernel, stride (kernel), pad (0): a number or a pair; ceil_mode (false); activation ("identity") with a and b.
+  explicit MaxPool2d(const PoolSpec& windows, bool abs = false, const Activation& f = {})
+      : windows_(windows), abs_(abs), f_(f) {}
+  // read_pool's; abs (false); activation ("identity") with a and b.
   static OpPtr make(Attributes& attributes);
 
   std::string_view kind() const override { return "max_pool2d"; }
@@ -26,10 +27,10 @@ class MaxPool2d final : public Op {
   void backward(const BackwardArgs& args) const override;
 
  private:
-  // The winner's number in its window is kept in one byte where that suffices, else in four.
-  bool index_fits_a_byte() const { return windows_.kernel[0] * windows_.kernel[1] <= 256; }
+  Pooling pooling(const Shape& x) const;
 
-  WindowSpec windows_;
+  PoolSpec windows_;
+  bool abs_;
   Activation f_;
 };
 

@@ -5,16 +5,66 @@
 #include "ops/checks.h"
 
 namespace fastcnn {
+namespace {
 
-WindowSpec read_pool(Attributes& attributes) {
-  if (!attributes.has("kernel")) throw ValueError("kernel is missing");
-  WindowSpec spec;
+PoolAxis slide_axis(const PoolSpec& spec, std::size_t i, std::int64_t in) {
+  const std::string along = i == 0 ? " along the height" : " along the width";
+  const std::string input = "input of " + std::to_string(in);
+  PoolAxis axis{.in = in,
+                .out = spec.output ? (*spec.output)[i] : 0,
+                .kernel = spec.kernel[i],
+                .stride = spec.stride[i],
+                .start = spec.start ? (*spec.start)[i] : -spec.pad[i],
+                .padded_end = in + spec.pad[i]};
+  if (axis.kernel == 0) return axis;
+  if (axis.start >= in)
+    throw ShapeError("start of " + std::to_string(axis.start) + " is beyond the " + input + along);
+  if (!spec.output) {
+    const std::int64_t extent = axis.padded_end - axis.start;
+    const std::int64_t slack = extent - axis.kernel + (spec.ceil_mode ? axis.stride - 1 : 0);
+    if (slack < 0) {
+      std::string from;
+      if (spec.pad[i] > 0) from = " padded to " + std::to_string(extent);
+      if (spec.start) from = " from " + std::to_string(axis.start) + " on";
+      throw ShapeError("kernel of " + std::to_string(axis.kernel) + " is larger than the " + input + from + along);
+    }
+    axis.out = slack / axis.stride + 1;
+    if (axis.start + (axis.out - 1) * axis.stride >= in) --axis.out;
+  }
+  const std::int64_t last = axis.start + (axis.out - 1) * axis.stride;
+  if (last >= in) {
+    throw ShapeError("the last of " + std::to_string(axis.out) + " windows begins at " + std::to_string(last) +
+                     ", beyond the " + input + along);
+  }
+  return axis;
+}
+
+}  // namespace
+
+PoolSpec read_pool(Attributes& attributes) {
+  PoolSpec spec;
+  if (attributes.has("output")) spec.output = read_pair(attributes, "output", {1, 1}, 1);
+  if (!attributes.has("kernel")) {
+    if (!spec.output) throw ValueError("kernel is missing");
+    return spec;
+  }
+  constexpr std::int64_t anywhere = -(std::int64_t{1} << 31) + 1;
   spec.kernel = read_pair(attributes, "kernel", {1, 1}, 1);
   spec.stride = read_pair(attributes, "stride", spec.kernel, 1);
   spec.pad = read_pair(attributes, "pad", {0, 0}, 0);
+  if (attributes.has("start")) spec.start = read_pair(attributes, "start", {0, 0}, anywhere);
   spec.ceil_mode = attributes.flag("ceil_mode", false);
   if (spec.pad[0] > spec.kernel[0] / 2 || spec.pad[1] > spec.kernel[1] / 2) {
     throw ValueError("pad " + describe(spec.pad) + " is more than half of kernel " + describe(spec.kernel));
+  }
+  if (!spec.start) return spec;
+  if (spec.pad != Pair{0, 0}) {
+    throw ValueError("start " + describe(*spec.start) + " and pad " + describe(spec.pad) + " are both given; start " +
+                     "is where the first window begins, -pad unless given");
+  }
+  if (-(*spec.start)[0] >= spec.kernel[0] || -(*spec.start)[1] >= spec.kernel[1]) {
+    throw ValueError("start " + describe(*spec.start) + " leaves the first window, of kernel " +
+                     describe(spec.kernel) + ", outside of the input");
   }
   return spec;
 }
@@ -29,11 +79,16 @@ bool can_take_in(const Activation& f, const Activation& g) {
   return f.kind == Activation::Kind::identity && g.gradient_from_output();
 }
 
-std::string describe_pool(std::string_view name, const WindowSpec& spec) {
-  std::string text(name);
-  text.append(" ").append(std::to_string(spec.kernel[0])).append("x").append(std::to_string(spec.kernel[1]));
+std::string describe_pool(std::string_view name, const PoolSpec& spec) {
+  const bool adaptive = spec.kernel[0] == 0;
+  const Pair& size = adaptive ? *spec.output : spec.kernel;
+  std::string text(adaptive ? "Adaptive" : "");
+  text.append(name).append(" ").append(std::to_string(size[0])).append("x").append(std::to_string(size[1]));
+  if (adaptive) return text;
   if (spec.stride != spec.kernel) text.append(", stride=").append(describe(spec.stride));
   if (spec.pad != Pair{0, 0}) text.append(", pad=").append(describe(spec.pad));
+  if (spec.start) text.append(", start=").append(describe(*spec.start));
+  if (spec.output) text.append(", output=").append(describe(*spec.output));
   if (spec.ceil_mode) text.append(", ceil_mode");
   return text;
 }
@@ -42,20 +97,18 @@ std::string describe_pool_activation(const Activation& f) {
   return f.kind == Activation::Kind::identity ? "" : ", " + describe(f);
 }
 
-Spec infer_pool(const WindowSpec& spec, Specs x) {
+Spec infer_pool(const PoolSpec& spec, Specs x) {
   check_inputs(x, 1, 1, "x");
   check_floating(x[0]);
   check_rank(x[0], 4, "(n, c, h, w)");
-  const Windows2d g = slide(spec, x[0].shape);
-  return {{x[0].shape[0], x[0].shape[1], g.h_out, g.w_out}, x[0].dtype};
+  const Shape& shape = x[0].shape;
+  if (shape[2] == 0 || shape[3] == 0) throw ShapeError("input has no pixels: " + shape.str());
+  const Pooling p = slide_pool(spec, shape, {});
+  return {{shape[0], shape[1], p.h.out, p.w.out}, x[0].dtype};
 }
 
-Pooling slide_pool(const WindowSpec& spec, const Shape& x, bool count_include_pad) {
-  const Windows2d g = slide(spec, x);
-  return {.h = {.in = g.h_in, .out = g.h_out, .kernel = g.k_h, .stride = g.stride_h, .pad = g.pad_h},
-          .w = {.in = g.w_in, .out = g.w_out, .kernel = g.k_w, .stride = g.stride_w, .pad = g.pad_w},
-          .channels = x[1],
-          .count_include_pad = count_include_pad};
+Pooling slide_pool(const PoolSpec& spec, const Shape& x, PoolKind kind) {
+  return {.h = slide_axis(spec, 0, x[2]), .w = slide_axis(spec, 1, x[3]), .channels = x[1], .kind = kind};
 }
 
 std::int64_t pool_band_rows(const Pooling& p) {
@@ -69,6 +122,27 @@ ScratchSize pool_scratch(const Pooling& p, const Activation& f, DType dtype) {
   if (f.kind == Activation::Kind::identity) return {};
   const std::int64_t rows = most_windows_of_pixels(p.h, pool_band_rows(p));
   return {.per_thread = static_cast<std::size_t>(rows * p.w.out * p.channels) * size_of(dtype)};
+}
+
+std::size_t pool_winners_bytes(const Pooling& p, std::int64_t images) {
+  std::size_t bytes = 0;
+  with_pool_winners<float>(p, [&]<class Index>(const PoolWinnerKernels<float, Index>&) {
+    bytes = static_cast<std::size_t>(images * p.h.out * p.w.out * p.channels + pool_index_slack) * sizeof(Index);
+  });
+  return bytes;
+}
+
+void pool_winners_backward(const Pooling& p, const Activation& f, const BackwardArgs& args) {
+  dispatch_floating(args.dy.spec.dtype, [&]<class T>() {
+    with_pool_winners<T>(p, [&]<class Index>(const PoolWinnerKernels<T, Index>& winners) {
+      pool_backward<T>(p, f, args, [&](const PoolBand& band, const T* dz) {
+        const std::int64_t y_row = band.image * p.h.out + band.dy_row;
+        const Index* index = static_cast<const Index*>(args.saved) + y_row * p.w.out * p.channels;
+        T* dx = args.dx[0].as<T>() + band.image * p.h.in * p.w.in * p.channels;
+        winners.gradient(p, band.dy_row, dz, index, band.begin, band.end, dx);
+      });
+    });
+  });
 }
 
 }  // namespace fastcnn

@@ -1,8 +1,9 @@
-// What the pooling ops have in common: attributes, checks, and cutting the work, with an activation behind it.
+// What the pools of images have in common: windows, attributes, checks, cutting the work, an activation behind it.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,9 +17,22 @@
 
 namespace fastcnn {
 
-// kernel, stride (kernel), pad (0), ceil_mode (false). Throws ValueError without a kernel, and for
-// padding of more than half of it: such windows could lie in the padding entirely.
-WindowSpec read_pool(Attributes& attributes);
+// The windows of an image, as many as fit: floor((in - start + pad - kernel) / stride) + 1, rounded up with
+// ceil_mode, so that the last one may reach beyond the padding, less one that would begin beyond the image. That is
+// PyTorch's size, and with ceil_mode and `start` cuda-convnet's.
+struct PoolSpec {
+  Pair kernel{0, 0};  // 0: adaptive, `output` windows share out the image
+  Pair stride{1, 1};
+  Pair pad{0, 0};
+  bool ceil_mode = false;
+  std::optional<Pair> start{};   // where the first window begins; -pad unless given
+  std::optional<Pair> output{};  // how many windows there are instead
+};
+
+// kernel, stride (kernel), pad (0), ceil_mode (false), start and output; without kernel, output alone. Throws
+// ValueError for neither of them, and where a window could lie outside of the image entirely: PyTorch's bound, padding
+// of more than half a kernel, and a start that is a kernel away.
+PoolSpec read_pool(Attributes& attributes);
 
 // The attribute "activation" (identity) with a and b. Throws ValueError where its gradient can't be had from y.
 Activation read_pool_activation(Attributes& attributes);
@@ -26,16 +40,16 @@ Activation read_pool_activation(Attributes& attributes);
 // Whether a pool that ends in f can end in g instead, f being applied first.
 bool can_take_in(const Activation& f, const Activation& g);
 
-// "MaxPool2d 3x3, stride=2, pad=1, ceil_mode".
-std::string describe_pool(std::string_view name, const WindowSpec& spec);
+// "MaxPool2d 3x3, stride=2, pad=1, ceil_mode", "AdaptiveMaxPool2d 6x6".
+std::string describe_pool(std::string_view name, const PoolSpec& spec);
 // ", relu"; nothing for identity.
 std::string describe_pool_activation(const Activation& f);
 
 // Output of pooling x (n, c, h, w).
-Spec infer_pool(const WindowSpec& spec, Specs x);
+Spec infer_pool(const PoolSpec& spec, Specs x);
 
-// count_include_pad: of averages.
-Pooling slide_pool(const WindowSpec& spec, const Shape& x, bool count_include_pad = true);
+// Throws ShapeError when not even one window fits, and when one would begin beyond the image.
+Pooling slide_pool(const PoolSpec& spec, const Shape& x, PoolKind kind);
 
 // Of backward with f: room for dy f'(y) of the windows of a band.
 ScratchSize pool_scratch(const Pooling& p, const Activation& f, DType dtype);
@@ -84,8 +98,16 @@ void pool_backward(const Pooling& p, const Activation& f, const BackwardArgs& ar
   });
 }
 
-// f of the mean of each window, and its gradient, which is wanted.
-void pool_averages(const Pooling& p, const Activation& f, const ForwardArgs& args);
-void pool_averages_backward(const Pooling& p, const Activation& f, const BackwardArgs& args);
+// Pools that hand on one element of each window save its number: in a byte where that suffices, else in four.
+template <class T, class F>
+void with_pool_winners(const Pooling& p, F body) {
+  if (most_pixels_of_window(p.h) * most_pixels_of_window(p.w) <= 256)
+    body(kernels<T>().pool_winners_u8);
+  else
+    body(kernels<T>().pool_winners_i32);
+}
+std::size_t pool_winners_bytes(const Pooling& p, std::int64_t images);
+// Their gradient, which is wanted: `saved` has the numbers.
+void pool_winners_backward(const Pooling& p, const Activation& f, const BackwardArgs& args);
 
 }  // namespace fastcnn

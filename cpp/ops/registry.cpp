@@ -6,7 +6,6 @@
 #include "core/edit_distance.h"
 #include "core/error.h"
 #include "ops/activation.h"
-#include "ops/adaptive_avg_pool2d.h"
 #include "ops/add.h"
 #include "ops/avg_pool2d.h"
 #include "ops/batch_norm.h"
@@ -39,7 +38,6 @@ struct Entry {
 
 constexpr std::array entries = {
     Entry{"activation", ActivationOp::make},
-    Entry{"adaptive_avg_pool2d", AdaptiveAvgPool2d::make},
     Entry{"add", Add::make},
     Entry{"avg_pool2d", AvgPool2d::make},
     Entry{"batch_norm", BatchNorm::make},

@@ -12,21 +12,18 @@ struct Axis {
   std::int64_t kernel, stride, pad, dilation;
 };
 
-std::int64_t output_extent(const Axis& axis, std::int64_t in, bool ceil_mode) {
+std::int64_t output_extent(const Axis& axis, std::int64_t in) {
   if (in == 0) throw ShapeError("input has " + std::string(axis.name) + " 0");
   const std::int64_t reach = (axis.kernel - 1) * axis.dilation + 1;
   const std::int64_t padded = in + 2 * axis.pad;
-  const std::int64_t slack = padded - reach + (ceil_mode ? axis.stride - 1 : 0);
-  if (slack < 0) {
+  if (padded < reach) {
     std::string kernel = "kernel of " + std::to_string(axis.kernel);
     if (axis.dilation > 1) kernel += " dilated to " + std::to_string(reach);
     std::string input = "input of " + std::to_string(in);
     if (axis.pad > 0) input += " padded to " + std::to_string(padded);
     throw ShapeError(kernel + " is larger than the " + input + " along the " + std::string(axis.name));
   }
-  std::int64_t out = slack / axis.stride + 1;
-  if (ceil_mode && (out - 1) * axis.stride >= in + axis.pad) --out;
-  return out;
+  return (padded - reach) / axis.stride + 1;
 }
 
 }  // namespace
@@ -55,8 +52,8 @@ Windows2d slide(const WindowSpec& spec, const Shape& x) {
   const Axis width{"width", spec.kernel[1], spec.stride[1], spec.pad[1], spec.dilation[1]};
   return {.h_in = x[2],
           .w_in = x[3],
-          .h_out = output_extent(height, x[2], spec.ceil_mode),
-          .w_out = output_extent(width, x[3], spec.ceil_mode),
+          .h_out = output_extent(height, x[2]),
+          .w_out = output_extent(width, x[3]),
           .k_h = height.kernel,
           .k_w = width.kernel,
           .stride_h = height.stride,

@@ -1,4 +1,4 @@
-// Shape arithmetic of sliding windows, shared by convolution and pooling.
+// Shape arithmetic of the sliding windows of a convolution.
 #pragma once
 
 #include <array>
@@ -25,13 +25,10 @@ struct WindowSpec {
   Pair stride{1, 1};
   Pair pad{0, 0};
   Pair dilation{1, 1};
-  bool ceil_mode = false;
 };
 
 // Windows over images of shape x = (n, c, h, w). Output extent: floor((in + 2 pad - reach) / stride) + 1
-// with reach = (kernel - 1) dilation + 1; with ceil_mode rounded up, so that the last window may reach
-// beyond the padding, less a window that would begin there, as PyTorch. Throws ShapeError when not even
-// one window fits.
+// with reach = (kernel - 1) dilation + 1. Throws ShapeError when not even one window fits.
 Windows2d slide(const WindowSpec& spec, const Shape& x);
 
 }  // namespace fastcnn

@@ -1,13 +1,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <vector>
 
 #include "cpu/reference/pool2d.h"
 #include "op_testing.h"
-#include "ops/activation.h"
 #include "ops/max_pool2d.h"
 #include "ops/registry.h"
 #include "pool_cases.h"
@@ -20,7 +20,7 @@ using testing::OpRunner;
 using testing::PoolCase;
 using testing::random_tensor;
 
-OpPtr make_pool(const PoolCase& c) { return std::make_shared<MaxPool2d>(c.windows()); }
+OpPtr make_pool(const PoolCase& c, bool abs) { return std::make_shared<MaxPool2d>(c.windows, abs); }
 
 class MaxPool : public ::testing::TestWithParam<PoolCase> {};
 INSTANTIATE_TEST_SUITE_P(EachCase, MaxPool, ::testing::ValuesIn(testing::pool_cases),
@@ -35,72 +35,65 @@ Tensor with_ties(const Shape& shape) {
 }
 
 template <class T>
-void expect_equals_reference(const PoolCase& c) {
+void expect_equals_reference(const PoolCase& c, bool abs) {
   const Tensor x = with_ties<T>(c.x);
-  OpRunner runner(make_pool(c), {x});
+  OpRunner runner(make_pool(c, abs), {x});
   const Tensor y = runner.forward();
   const Tensor dy = random_tensor(runner.y_spec(), 2);
   Tensor expected_y(runner.y_spec());
   Tensor expected_dx(x.spec());
-  reference::max_pool2d(slide(c.windows(), c.x), c.x[0], c.x[1], static_cast<T*>(x.data()),
-                        static_cast<T*>(expected_y.data()), static_cast<T*>(dy.data()),
-                        static_cast<T*>(expected_dx.data()));
-  testing::expect_same_bytes(y, expected_y, "y");
+  const Pooling p = slide_pool(c.windows, c.x, abs ? PoolKind::max_abs : PoolKind::max);
+  reference::max_pool2d(p, c.x[0], static_cast<T*>(x.data()), static_cast<T*>(expected_y.data()),
+                        static_cast<T*>(dy.data()), static_cast<T*>(expected_dx.data()));
+  testing::expect_near(y, expected_y, 0, "y");  // the same, but for the sign of 0
   testing::expect_near(runner.backward(dy)[0], expected_dx, 1e-6, "dx");
 }
 
 TEST_P(MaxPool, EqualsReferenceWithTies) {
-  expect_equals_reference<float>(GetParam());
-  expect_equals_reference<double>(GetParam());
+  for (const bool abs : {false, true}) {
+    expect_equals_reference<float>(GetParam(), abs);
+    expect_equals_reference<double>(GetParam(), abs);
+  }
 }
 
 TEST_P(MaxPool, GradientMatchesFiniteDifferences) {
   const Tensor x = random_tensor({GetParam().x, DType::float64}, 1);
-  testing::expect_gradients_match_finite_differences(make_pool(GetParam()), {x}, {}, 1e-6, 20);
+  for (const bool abs : {false, true})
+    testing::expect_gradients_match_finite_differences(make_pool(GetParam(), abs), {x}, {}, 1e-6, 20);
 }
 
 TEST_P(MaxPool, BytesAreTheSameAtAnyThreadCount) {
-  testing::expect_same_bytes_at_any_thread_count(make_pool(GetParam()), {random_tensor({GetParam().x}, 1)});
+  for (const bool abs : {false, true})
+    testing::expect_same_bytes_at_any_thread_count(make_pool(GetParam(), abs), {random_tensor({GetParam().x}, 1)});
 }
 
 TEST_P(MaxPool, TakesInAnActivation) {
-  using Kind = Activation::Kind;
-  const OpPtr plain = make_pool(GetParam());
-  const Tensor x = random_tensor({GetParam().x, DType::float64}, 1);
-  for (const Activation& f : {Activation{Kind::relu}, {Kind::tanh, 1.5, 0.7}, {Kind::linear, 2.0, -0.5}}) {
-    const OpPtr fused = plain->fused_with(f);
-    ASSERT_NE(fused, nullptr);
-    testing::expect_gradients_match_finite_differences(fused, {x}, {}, 1e-6, 20);
-    OpRunner pool(plain, {random_tensor({GetParam().x}, 1)});
-    OpRunner activation(std::make_shared<ActivationOp>(f), {pool.forward()});
-    testing::expect_same_bytes(OpRunner(fused, pool.x()).forward(), activation.forward(), "y");
-    testing::expect_same_bytes_at_any_thread_count(fused, pool.x());
-  }
+  testing::expect_takes_in_activations(make_pool(GetParam(), false), GetParam().x);
 }
 
 TEST(MaxPool2d, TakesInOneActivationWhoseGradientComesFromItsOutput) {
-  const OpPtr op = make_op("max_pool2d", {{"kernel", std::int64_t{3}}});
-  EXPECT_EQ(op->fused_with({Activation::Kind::square}), nullptr);
-  const OpPtr fused = op->fused_with({Activation::Kind::relu});
-  EXPECT_EQ(fused->describe({}), "MaxPool2d 3x3, relu");
-  EXPECT_EQ(fused->fused_with({Activation::Kind::relu}), nullptr);
+  const std::int64_t three = 3;
+  testing::expect_takes_in_one_activation(make_op("max_pool2d", {{"kernel", three}}), "MaxPool2d");
+  testing::expect_takes_in_one_activation(make_op("max_pool2d", {{"kernel", three}, {"abs", true}}), "MaxAbsPool2d");
   testing::expect_throws<ValueError>(
-      [] { make_op("max_pool2d", {{"kernel", std::int64_t{3}}, {"activation", std::string("square")}}); },
+      [&] { make_op("max_pool2d", {{"kernel", three}, {"activation", std::string("square")}}); },
       "pooling can't end in square");
 }
 
 // Inference saves no taps, and takes several vectors of channels at once.
 TEST(MaxPool2d, GivesTheSameBytesWhetherTapsAreSavedOrNot) {
-  const WindowSpec windows{.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1}};
+  const PoolSpec windows{.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1}};
   for (const std::int64_t channels : {1, 16, 121}) {
     Tensor x = with_ties<float>({2, channels, 9, 12});
     static_cast<float*>(x.data())[channels * 20] = std::numeric_limits<float>::quiet_NaN();
-    const OpPtr op = std::make_shared<MaxPool2d>(windows);
-    OpRunner runner(op, {x});
-    Tensor y(runner.y_spec());
-    const std::vector<ConstView> inputs{x.view()};
-    op->forward({.x = inputs, .y = y.view(), .saved = nullptr, .scratch = {}});
-    testing::expect_same_bytes(y, runner.forward(), "y");
+    for (const bool abs : {false, true}) {
+      const OpPtr op = std::make_shared<MaxPool2d>(windows, abs);
+      OpRunner runner(op, {x});
+      Tensor y(runner.y_spec());
+      const std::vector<ConstView> inputs{x.view()};
+      op->forward({.x = inputs, .y = y.view(), .saved = nullptr, .scratch = {}});
+      testing::expect_same_bytes(y, runner.forward(), "y");
+    }
   }
 }
 
@@ -110,7 +103,7 @@ TEST(MaxPool2d, NaNWinsAndTakesTheGradient) {
   std::fill_n(values, 6, 1.f);
   values[1] = std::numeric_limits<float>::quiet_NaN();
   values[2] = 5.f;
-  OpRunner runner(std::make_shared<MaxPool2d>(WindowSpec{.kernel = {2, 3}, .stride = {2, 3}}), {x});
+  OpRunner runner(std::make_shared<MaxPool2d>(PoolSpec{.kernel = {2, 3}, .stride = {2, 3}}), {x});
   EXPECT_TRUE(std::isnan(element(runner.forward(), 0)));
   Tensor dy({{1, 1, 1, 1}});
   *static_cast<float*>(dy.data()) = 2.f;
@@ -121,7 +114,7 @@ TEST(MaxPool2d, NaNWinsAndTakesTheGradient) {
 TEST(MaxPool2d, MinusInfinityEverywhereStays) {
   Tensor x({{1, 2, 2, 2}});
   std::fill_n(static_cast<float*>(x.data()), 8, -std::numeric_limits<float>::infinity());
-  OpRunner runner(std::make_shared<MaxPool2d>(WindowSpec{.kernel = {2, 2}, .stride = {2, 2}, .pad = {1, 1}}),
+  OpRunner runner(std::make_shared<MaxPool2d>(PoolSpec{.kernel = {2, 2}, .stride = {2, 2}, .pad = {1, 1}}),
                   {x});
   EXPECT_EQ(element(runner.forward(), 0), -std::numeric_limits<double>::infinity());
 }
@@ -137,6 +130,29 @@ TEST(MaxPool2d, StrideIsTheKernelUnlessGiven) {
                                             {"ceil_mode", true}});
   EXPECT_EQ(ceil->infer(x).shape, (Shape{2, 3, 7, 7}));
   EXPECT_EQ(ceil->describe(x), "MaxPool2d 3x3, stride=2, pad=1, ceil_mode");
+}
+
+TEST(MaxPool2d, WindowsBeginAtStartAndAreAsManyAsWanted) {
+  const std::vector<Spec> x{{{2, 3, 13, 13}}};
+  const std::int64_t two = 2, three = 3;
+  const auto pair = [](std::int64_t h, std::int64_t w) { return std::vector<std::int64_t>{h, w}; };
+  const OpPtr op =
+      make_op("max_pool2d", {{"kernel", three}, {"stride", two}, {"start", pair(-2, 1)}, {"ceil_mode", true}});
+  EXPECT_EQ(op->infer(x).shape, (Shape{2, 3, 7, 6}));
+  EXPECT_EQ(op->describe(x), "MaxPool2d 3x3, stride=2, start=-2x1, ceil_mode");
+  const OpPtr wanted = make_op("max_pool2d", {{"kernel", three}, {"stride", two}, {"output", pair(7, 2)}});
+  EXPECT_EQ(wanted->infer(x).shape, (Shape{2, 3, 7, 2}));
+  EXPECT_EQ(wanted->describe(x), "MaxPool2d 3x3, stride=2, output=7x2");
+  const OpPtr adaptive = make_op("max_pool2d", {{"output", pair(7, 6)}});
+  EXPECT_EQ(adaptive->describe(x), "AdaptiveMaxPool2d 7x6");
+}
+
+TEST(MaxPool2d, TheLargestMagnitudeKeepsItsSign) {
+  Tensor x({{1, 1, 1, 6}});
+  std::copy_n(std::array{1.f, -3.f, 2.f, 0.f, -0.5f, 0.5f}.data(), 6, static_cast<float*>(x.data()));
+  OpRunner runner(std::make_shared<MaxPool2d>(PoolSpec{.kernel = {1, 3}, .stride = {1, 3}}, true), {x});
+  EXPECT_EQ(element(runner.forward(), 0), -3);
+  EXPECT_EQ(element(runner.forward(), 1), -0.5);
 }
 
 TEST(MaxPool2d, RefusesWhatMakesNoSense) {
@@ -155,6 +171,19 @@ TEST(MaxPool2d, RefusesWhatMakesNoSense) {
         make_op("max_pool2d", {{"kernel", six}})->infer(std::vector<Spec>{{{2, 3, 8, 8}, DType::int64}});
       },
       "int64");
+  const auto with = [&](std::string_view name, std::int64_t value, std::string_view other, std::int64_t more) {
+    return make_op("max_pool2d", {{"kernel", six}, {std::string(name), value}, {std::string(other), more}});
+  };
+  testing::expect_throws<ValueError>([&] { with("start", -6, "pad", 0); }, "leaves the first window, of kernel 6");
+  testing::expect_throws<ValueError>([&] { with("start", -1, "pad", 1); }, "are both given");
+  testing::expect_throws<ShapeError>([&] { with("start", 1, "stride", 1)->infer(x); },
+                                     "kernel of 6 is larger than the input of 5 from 1 on along the height");
+  testing::expect_throws<ShapeError>([&] { with("start", 5, "stride", 1)->infer(x); },
+                                     "start of 5 is beyond the input of 5 along the height");
+  testing::expect_throws<ShapeError>([&] { with("output", 3, "stride", 3)->infer(x); },
+                                     "the last of 3 windows begins at 6, beyond the input of 5 along the height");
+  testing::expect_throws<ShapeError>([&] { with("pad", 0, "stride", 1)->infer(std::vector<Spec>{{{1, 2, 0, 4}}}); },
+                                     "no pixels");
 }
 
 }  // namespace

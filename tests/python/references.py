@@ -37,29 +37,48 @@ def locally_connected2d(x, w, b=None, stride=1, padding=0, dilation=1, groups=1)
     return y if b is None else y + b
 
 
-def pool2d(x, kernel, stride=None, padding=0, ceil_mode=False, reduce="max", count_include_pad=True):
-    (kh, kw), (ph, pw) = pair(kernel), pair(padding)
-    sh, sw = pair(kernel if stride is None else stride)
-    n, c, h, w = x.shape
-    h_out, w_out = pooled(h, kh, sh, ph, ceil_mode), pooled(w, kw, sw, pw, ceil_mode)
-    y = np.zeros((n, c, h_out, w_out), x.dtype)
-    for i, j in product(range(h_out), range(w_out)):
-        top, left = i * sh - ph, j * sw - pw
+REDUCTIONS = {
+    "max": lambda v: v.max(axis=2),
+    "max_abs": lambda v: np.take_along_axis(v, abs(v).argmax(axis=2)[..., None], axis=2)[..., 0],
+    "sum": lambda v: v.sum(axis=2),
+    "mean": lambda v: v.sum(axis=2),
+}
+
+
+def pool2d(
+    x,
+    kernel,
+    stride=None,
+    padding=0,
+    ceil_mode=False,
+    reduce="max",
+    count_include_pad=True,
+    start=None,
+    output_size=None,
+):
+    kernel, padding, stride = pair(kernel), pair(padding), pair(kernel if stride is None else stride)
+    first = [-p for p in padding] if start is None else pair(start)
+    ends = [extent + p for extent, p in zip(x.shape[2:], padding, strict=True)]
+    sizes = output_size and pair(output_size)
+    if sizes is None:
+        along = zip(x.shape[2:], first, ends, kernel, stride, strict=True)
+        sizes = [pooled(*axis, ceil_mode) for axis in along]
+    y = np.zeros((*x.shape[:2], *sizes), x.dtype)
+    for i, j in product(*map(range, sizes)):
+        (top, left), (kh, kw) = (f + k * s for f, k, s in zip(first, (i, j), stride, strict=True)), kernel
         window = x[:, :, max(top, 0) : top + kh, max(left, 0) : left + kw]
-        if reduce == "max":
-            y[:, :, i, j] = window.max(axis=(2, 3))
-        else:
-            count = window[0, 0].size
-            if count_include_pad:
-                count = (min(top + kh, h + ph) - top) * (min(left + kw, w + pw) - left)
-            y[:, :, i, j] = window.sum(axis=(2, 3)) / count
+        count = window[0, 0].size
+        if count_include_pad:
+            count = (min(top + kh, ends[0]) - top) * (min(left + kw, ends[1]) - left)
+        flat = window.reshape(*x.shape[:2], -1)
+        y[:, :, i, j] = REDUCTIONS[reduce](flat) / (count if reduce == "mean" else 1)
     return y
 
 
-def pooled(extent, kernel, stride, padding, ceil_mode):
-    span = extent + 2 * padding - kernel
+def pooled(extent, first, end, kernel, stride, ceil_mode):
+    span = end - first - kernel
     out = (-(-span // stride) if ceil_mode else span // stride) + 1
-    return out - 1 if ceil_mode and (out - 1) * stride >= extent + padding else out
+    return out - 1 if first + (out - 1) * stride >= extent else out
 
 
 def local_response_norm(x, size, alpha, beta, k, blocked=False):

@@ -1,4 +1,4 @@
-"""ops.max_pool2d and ops.avg_pool2d against NumPy loops, PyTorch and finite differences."""
+"""Pools of images against NumPy loops, PyTorch and finite differences."""
 
 import numpy as np
 import pytest
@@ -18,6 +18,15 @@ CASES = {
     "global": ((2, 5, 4, 6), ((4, 6),), {}),
     "gaps": ((1, 2, 9, 9), (2, 3), {}),
 }
+# What PyTorch doesn't have: where windows begin, and how many there are.
+PLACED = {
+    "cuda-convnet's gradient check": ((2, 2, 8, 8), (5, 2), {"start": -2, "ceil_mode": True}),
+    "starts within": ((1, 3, 9, 8), ((3, 2), 2), {"start": (2, 1), "ceil_mode": True}),
+    "starts on both sides": ((1, 2, 9, 8), (3, 2), {"start": (-1, 2)}),
+    "as many as pixels": ((1, 2, 6, 5), (5, 1), {"start": -2, "output_size": (6, 5)}),
+    "fewer than fit": ((1, 2, 9, 12), (2,), {"output_size": (2, 3)}),
+    "more than fit": ((1, 2, 7, 8), (3, 2, 1), {"output_size": 4}),
+}
 
 
 def image(shape, seed=0):
@@ -26,28 +35,53 @@ def image(shape, seed=0):
     return rng.permutation(np.prod(shape)).reshape(shape).astype("float64") / 10
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_max_pool2d_and_its_gradient_match_loops_and_differences(case):
-    shape, where, options = CASES[case]
-    x = image(shape)
-    y = ops.max_pool2d(x, *where, **options)
-    np.testing.assert_array_equal(y, references.pool2d(x, *where, **options))
-    dy = np.random.default_rng(1).standard_normal(y.shape)
-    numerical = references.numerical_gradient(lambda a: ops.max_pool2d(a, *where, **options), x, dy)
-    np.testing.assert_allclose(ops.max_pool2d_backward(dy, x, *where, **options), numerical, atol=1e-7)
+KINDS = {
+    "max": (ops.max_pool2d, ops.max_pool2d_backward, {}),
+    "max_abs": (ops.max_abs_pool2d, ops.max_abs_pool2d_backward, {}),
+    "mean": (ops.avg_pool2d, ops.avg_pool2d_backward, {"count_include_pad": True}),
+    "mean of pixels": (ops.avg_pool2d, ops.avg_pool2d_backward, {"count_include_pad": False}),
+    "sum": (ops.sum_pool2d, ops.sum_pool2d_backward, {}),
+}
 
 
-@pytest.mark.parametrize("count_include_pad", [True, False])
-@pytest.mark.parametrize("case", CASES)
-def test_avg_pool2d_and_its_gradient_match_loops_and_differences(case, count_include_pad):
-    shape, where, options = CASES[case]
-    options = {**options, "count_include_pad": count_include_pad}
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("case", [*CASES, *PLACED])
+def test_pools_and_their_gradients_match_loops_and_differences(case, kind):
+    shape, where, options = {**CASES, **PLACED}[case]
+    pool, pool_backward, more = KINDS[kind]
     x = image(shape)
-    y = ops.avg_pool2d(x, *where, **options)
-    np.testing.assert_allclose(y, references.pool2d(x, *where, reduce="mean", **options), rtol=1e-12)
+    if kind == "max_abs":
+        x *= np.random.default_rng(2).choice([-1, 1], shape)
+    y = pool(x, *where, **options, **more)
+    expected = references.pool2d(x, *where, **options, **more, reduce=kind.split(" ")[0])
+    np.testing.assert_allclose(y, expected, rtol=1e-12)
     dy = np.random.default_rng(1).standard_normal(y.shape)
-    numerical = references.numerical_gradient(lambda a: ops.avg_pool2d(a, *where, **options), x, dy)
-    np.testing.assert_allclose(ops.avg_pool2d_backward(dy, x, *where, **options), numerical, atol=1e-7)
+    numerical = references.numerical_gradient(lambda a: pool(a, *where, **options, **more), x, dy)
+    np.testing.assert_allclose(pool_backward(dy, x, *where, **options, **more), numerical, atol=1e-7)
+
+
+@pytest.mark.parametrize("case", PLACED)
+def test_layers_place_windows_as_the_functions_do(case):
+    shape, where, options = PLACED[case]
+    x = image(shape)
+    for layer, pool in [
+        (nn.MaxPool2d, ops.max_pool2d),
+        (nn.MaxAbsPool2d, ops.max_abs_pool2d),
+        (nn.AvgPool2d, ops.avg_pool2d),
+        (nn.SumPool2d, ops.sum_pool2d),
+    ]:
+        np.testing.assert_array_equal(layer(*where, **options)(x), pool(x, *where, **options))
+    assert "start=-2" in repr(nn.MaxPool2d(3, start=-2))
+
+
+@pytest.mark.parametrize("start", [-4, -1, 0, 3])
+@pytest.mark.parametrize("extent", [11, 12, 13, 14, 24])
+def test_output_size_from_start_is_cuda_convnets(extent, start):
+    x = np.zeros((1, 1, extent, extent), "f4")
+    for size, stride in [(5, 1), (5, 2), (5, 3), (5, 5), (6, 4)]:
+        outputs = int(np.ceil((extent - start - size) / stride)) + 1
+        y = ops.max_pool2d(x, size, stride, start=start, ceil_mode=True)
+        assert y.shape == (1, 1, outputs, outputs)
 
 
 @pytest.mark.parametrize("kind", ["max_pool2d", "avg_pool2d"])
@@ -104,15 +138,22 @@ def test_pools_refuse_what_has_no_output(pool):
         pool(np.zeros((1, 1, 4, 4)), 7)
     with pytest.raises(ValueError, match="kernel"):
         pool(np.zeros((1, 1, 4, 4)), 0)
+    with pytest.raises(ValueError, match="start 1 and pad 1 are both given"):
+        pool(np.zeros((1, 1, 4, 4)), 3, padding=1, start=1)
+    with pytest.raises(ValueError, match="start -3 leaves the first window"):
+        pool(np.zeros((1, 1, 4, 4)), 3, start=-3)
+    with pytest.raises(ValueError, match="the last of 5 windows begins at 4, beyond the input of 4"):
+        pool(np.zeros((1, 1, 4, 4)), 3, 1, output_size=5)
 
 
+@pytest.mark.parametrize("kind", ["Avg", "Max"])
 @pytest.mark.parametrize("output_size", [1, (1, 1), (2, 3), (4, 6), (2, 1), (3, 4), (3, 5), (7, 9)])
-def test_adaptive_average_matches_torch_and_its_gradient(output_size):
+def test_adaptive_pools_match_torch_and_their_gradients(output_size, kind):
     torch = pytest.importorskip("torch")
     x = np.random.default_rng(3).standard_normal((2, 5, 4, 6))
     theirs = torch.tensor(x, requires_grad=True)
-    expected = torch.nn.functional.adaptive_avg_pool2d(theirs, output_size)
-    pool = nn.AdaptiveAvgPool2d(output_size)
+    expected = getattr(torch.nn, f"Adaptive{kind}Pool2d")(output_size)(theirs)
+    pool = getattr(nn, f"Adaptive{kind}Pool2d")(output_size)
     ours = fastcnn.Tensor(x, requires_grad=True)
     y = nn.Sequential(pool, nn.Affine(3.0))(ours)
     dy = np.random.default_rng(4).standard_normal(y.shape)
@@ -122,17 +163,17 @@ def test_adaptive_average_matches_torch_and_its_gradient(output_size):
     np.testing.assert_allclose(ours.grad, theirs.grad.numpy(), rtol=1e-12)
 
 
-def test_adaptive_average_as_a_function_matches_torch():
+@pytest.mark.parametrize("kind", ["adaptive_avg_pool2d", "adaptive_max_pool2d"])
+def test_adaptive_pools_as_functions_match_torch(kind):
     torch = pytest.importorskip("torch")
     x = np.random.default_rng(5).standard_normal((2, 21, 9, 7))
     theirs = torch.tensor(x, requires_grad=True)
-    expected = torch.nn.functional.adaptive_avg_pool2d(theirs, (4, 5))
+    expected = getattr(torch.nn.functional, kind)(theirs, (4, 5))
     dy = np.random.default_rng(6).standard_normal(expected.shape)
     expected.backward(torch.tensor(dy))
-    np.testing.assert_allclose(ops.adaptive_avg_pool2d(x, (4, 5)), expected.detach().numpy(), rtol=1e-12)
-    np.testing.assert_allclose(
-        ops.adaptive_avg_pool2d_backward(dy, x, (4, 5)), theirs.grad.numpy(), rtol=1e-12
-    )
+    np.testing.assert_allclose(getattr(ops, kind)(x, (4, 5)), expected.detach().numpy(), rtol=1e-12)
+    dx = getattr(ops, kind + "_backward")(dy, x, (4, 5))
+    np.testing.assert_allclose(dx, theirs.grad.numpy(), rtol=1e-12)
 
 
 def test_adaptive_average_refuses_what_has_no_output():

@@ -4,14 +4,18 @@
 
 namespace fastcnn::FASTCNN_ISA_NAMESPACE {
 
+template <class T, class Index>
+constexpr PoolWinnerKernels<T, Index> pool_winners = {
+    .max_pool2d = generic::max_pool2d<Vec<T>, Index>,
+    .gradient = generic::pool_winners_gradient<Vec<T>, Index>,
+};
+
 template <class T>
 void add_pooling(Kernels<T>& table) {
   using V = Vec<T>;
   static_cast<PoolingKernels<T>&>(table) = {
-      .max_pool2d_u8 = generic::max_pool2d<V, uint8_t>,
-      .max_pool2d_i32 = generic::max_pool2d<V, int32_t>,
-      .max_pool2d_gradient_u8 = generic::max_pool2d_gradient<V, uint8_t>,
-      .max_pool2d_gradient_i32 = generic::max_pool2d_gradient<V, int32_t>,
+      .pool_winners_u8 = pool_winners<T, uint8_t>,
+      .pool_winners_i32 = pool_winners<T, int32_t>,
       .avg_pool2d = generic::avg_pool2d<V>,
       .avg_pool2d_gradient = generic::avg_pool2d_gradient<V>,
   };

@@ -72,36 +72,47 @@ inline void for_windows(const Pooling& p, const typename V::T* x, int64_t begin,
   }
 }
 
-// y: the largest value of each window. index: the first tap that holds it. NaN is larger than anything, the
-// last one seen largest of all, as in PyTorch.
-template <class V, class Index>
-void max_pool2d(const Pooling& p, const typename V::T* x, int64_t pixel_begin, int64_t pixel_end, typename V::T* y,
-                Index* index) {
+// What wins a window. NaN is larger than anything, the last one seen largest of all, as in PyTorch.
+template <class V>
+struct LargestValue {
+  static V least() { return V::broadcast(-static_cast<typename V::T>(__builtin_inf())); }
+  static auto beats(V v, V other) { return (v.raw > other.raw) | (v.raw != v.raw); }
+};
+
+template <class V>
+struct LargestMagnitude {
+  static V least() { return V{}; }
+  static auto beats(V v, V other) { return (abs(v).raw > abs(other).raw) | (v.raw != v.raw); }
+};
+
+template <class V, class Index, class Order>
+inline void pool_winners(const Pooling& p, const typename V::T* x, int64_t pixel_begin, int64_t pixel_end,
+                         typename V::T* y, Index* index) {
   using T = typename V::T;
   using Lanes = Taps<V, Index>;
-  const int64_t channels = p.channels;
+  const int64_t channels = p.channels, tap_row = most_pixels_of_window(p.w);
   for_windows<V>(p, x, pixel_begin, pixel_end, [&](const PoolWindow& window, const T* first, int64_t pixel) {
     const int64_t window_h = window.rows.end - window.rows.begin, window_w = window.cols.end - window.cols.begin;
     cover_column_blocks<V>(channels, [&](auto columns, int64_t c) {
       constexpr int n = columns.vectors;
       V largest[n];
-      for (V& v : largest) v = V::broadcast(-static_cast<T>(__builtin_inf()));
+      for (V& v : largest) v = Order::least();
       const auto for_taps = [&](auto take) {
         const T* row = first + c;
         for (int64_t h = 0; h < window_h; ++h, row += p.w.in * channels) {
           const T* tap = row;
           for (int64_t w = 0; w < window_w; ++w, tap += channels)
-            for (int i = 0; i < n; ++i) take(columns.load(tap, i), i, h * p.w.kernel + w);
+            for (int i = 0; i < n; ++i) take(columns.load(tap, i), i, h * tap_row + w);
         }
       };
       if (index == nullptr) {
         for_taps([&](V v, int i, int64_t) {
-          largest[i] = {(v.raw > largest[i].raw) | (v.raw != v.raw) ? v.raw : largest[i].raw};
+          largest[i] = {Order::beats(v, largest[i]) ? v.raw : largest[i].raw};
         });
       } else {
         typename Lanes::Raw which[n] = {};
         for_taps([&](V v, int i, int64_t tap) {
-          const auto larger = (v.raw > largest[i].raw) | (v.raw != v.raw);
+          const auto larger = Order::beats(v, largest[i]);
           largest[i] = {larger ? v.raw : largest[i].raw};
           which[i] = larger ? Lanes::broadcast(tap) : which[i];
         });
@@ -111,6 +122,16 @@ void max_pool2d(const Pooling& p, const typename V::T* x, int64_t pixel_begin, i
       for (int i = 0; i < n; ++i) columns.store(largest[i], y + pixel * channels + c, i);
     });
   });
+}
+
+// y: the largest element of each window. index: the first tap that holds it.
+template <class V, class Index>
+void max_pool2d(const Pooling& p, const typename V::T* x, int64_t pixel_begin, int64_t pixel_end, typename V::T* y,
+                Index* index) {
+  if (p.kind == PoolKind::max_abs)
+    pool_winners<V, Index, LargestMagnitude<V>>(p, x, pixel_begin, pixel_end, y, index);
+  else
+    pool_winners<V, Index, LargestValue<V>>(p, x, pixel_begin, pixel_end, y, index);
 }
 
 template <class V, bool v>
@@ -123,7 +144,7 @@ template <class V, class F>
 inline void with_cover(const Pooling& p, F body) {
   const auto is_cut = [](const PoolAxis& axis) {
     if (axis.kernel == 0) return axis.in % axis.out == 0;
-    return axis.stride == axis.kernel && axis.out * axis.kernel - axis.pad >= axis.in;
+    return axis.stride == axis.kernel && axis.start <= 0 && axis.start + axis.out * axis.kernel >= axis.in;
   };
   if (is_cut(p.h) && is_cut(p.w))
     body(Constant<V, true>{});
@@ -136,7 +157,7 @@ inline void with_cover(const Pooling& p, F body) {
 template <class V, class F>
 inline void scatter_gradient(const Pooling& p, int64_t row_begin, int64_t row_end, typename V::T* dx, F sender) {
   using T = typename V::T;
-  const int64_t x_row = p.w.in * p.channels;
+  const int64_t x_row = p.w.in * p.channels, tap_row = most_pixels_of_window(p.w);
   with_cover<V>(p, [&](auto one_each) {
     if constexpr (!one_each.value) zero_run<V>(dx + row_begin * x_row, (row_end - row_begin) * x_row);
     int64_t oh = windows_of_pixel(p.h, row_begin, {0, 0}).begin;
@@ -153,7 +174,7 @@ inline void scatter_gradient(const Pooling& p, int64_t row_begin, int64_t row_en
             T* target = row;
             for (int64_t w = 0; w < cols.end - cols.begin; ++w, target += p.channels)
               for (int i = 0; i < columns.vectors; ++i) {
-                const V v = sent(h * p.w.kernel + w, i);
+                const V v = sent(h * tap_row + w, i);
                 columns.store(one_each.value ? v : columns.load(target, i) + v, target, i);
               }
           }
@@ -181,8 +202,8 @@ struct ToEachTap {
 };
 
 template <class V, class Index>
-void max_pool2d_gradient(const Pooling& p, int64_t dy_row, const typename V::T* dy, const Index* index,
-                         int64_t row_begin, int64_t row_end, typename V::T* dx) {
+void pool_winners_gradient(const Pooling& p, int64_t dy_row, const typename V::T* dy, const Index* index,
+                           int64_t row_begin, int64_t row_end, typename V::T* dx) {
   using Lanes = Taps<V, Index>;
   scatter_gradient<V>(p, row_begin, row_end, dx, [&](auto columns, int64_t oh, int64_t ow, int64_t c) {
     ToWinner<V, Index, columns.vectors> sender;

@@ -62,6 +62,10 @@ struct Vec {
   friend Vec operator-(Vec a, Vec b) { return {a.raw - b.raw}; }
   friend Vec operator*(Vec a, Vec b) { return {a.raw * b.raw}; }
   friend Vec operator/(Vec a, Vec b) { return {a.raw / b.raw}; }
+  friend Vec abs(Vec a) {
+    using Bits = decltype(Raw{} > Raw{});
+    return {reinterpret_cast<Raw>(reinterpret_cast<Bits>(a.raw) & ~reinterpret_cast<Bits>(-Raw{}))};
+  }
   friend Vec sqrt(Vec a) { return {Isa::sqrt(a.raw)}; }
   // a where a > b, else b: NaN in a gives b.
   friend Vec max(Vec a, Vec b) { return {a.raw > b.raw ? a.raw : b.raw}; }

@@ -4,70 +4,75 @@
 #include <cmath>
 #include <cstdint>
 
-#include "cpu/windows.h"
+#include "cpu/pooling.h"
 
 namespace fastcnn::reference {
 
-// Calls f(image, oh, ow).
+// x, dx (n, h.in, w.in, channels); y, dy (n, h.out, w.out, channels). Calls f(y's position, image, oh, ow, channel).
 template <class F>
-void for_each_window(const Windows2d& g, std::int64_t n, F f) {
+void for_each_window(const Pooling& p, std::int64_t n, F f) {
+  std::int64_t out = 0;
   for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t oh = 0; oh < g.h_out; ++oh)
-      for (std::int64_t ow = 0; ow < g.w_out; ++ow) f(i, oh, ow);
+    for (std::int64_t oh = 0; oh < p.h.out; ++oh)
+      for (std::int64_t ow = 0; ow < p.w.out; ++ow)
+        for (std::int64_t c = 0; c < p.channels; ++c) f(out++, i, oh, ow, c);
 }
 
-// Calls f(ih, iw) for the pixels of the window that lie in the image.
+// Calls f(pixel) for those of window o from first to before last, perhaps beyond the image.
 template <class F>
-void for_each_pixel(const Windows2d& g, std::int64_t oh, std::int64_t ow, F f) {
-  for (std::int64_t kh = 0; kh < g.k_h; ++kh)
-    for (std::int64_t kw = 0; kw < g.k_w; ++kw) {
-      const std::int64_t ih = oh * g.stride_h - g.pad_h + kh;
-      const std::int64_t iw = ow * g.stride_w - g.pad_w + kw;
-      if (ih >= 0 && ih < g.h_in && iw >= 0 && iw < g.w_in) f(ih, iw);
-    }
+void for_each_along(const PoolAxis& axis, std::int64_t o, std::int64_t first, std::int64_t last, F f) {
+  std::int64_t begin = axis.start + o * axis.stride, end = begin + axis.kernel;
+  if (axis.kernel == 0) {
+    begin = o * axis.in / axis.out;
+    for (end = begin + 1; end * axis.out < (o + 1) * axis.in;) ++end;
+  }
+  for (std::int64_t i = begin; i < end; ++i)
+    if (i >= first && i < last) f(i);
 }
 
-// x, dx (n, h_in, w_in, channels); y, dy (n, h_out, w_out, channels). dx is added to.
-template <class T>
-void max_pool2d(const Windows2d& g, std::int64_t n, std::int64_t channels, const T* x, T* y, const T* dy,
-                T* dx) {
-  for_each_window(g, n, [&](std::int64_t i, std::int64_t oh, std::int64_t ow) {
-    for (std::int64_t c = 0; c < channels; ++c) {
-      std::int64_t winner = -1;
-      for_each_pixel(g, oh, ow, [&](std::int64_t ih, std::int64_t iw) {
-        const std::int64_t at = ((i * g.h_in + ih) * g.w_in + iw) * channels + c;
-        if (winner < 0 || x[at] > x[winner] || std::isnan(x[at])) winner = at;
-      });
-      const std::int64_t out = ((i * g.h_out + oh) * g.w_out + ow) * channels + c;
-      y[out] = x[winner];
-      dx[winner] += dy[out];
-    }
+// Calls f(position in x) for the pixels of the window that lie in the image.
+template <class F>
+void for_each_pixel(const Pooling& p, std::int64_t image, std::int64_t oh, std::int64_t ow, std::int64_t c, F f) {
+  for_each_along(p.h, oh, 0, p.h.in, [&](std::int64_t ih) {
+    for_each_along(p.w, ow, 0, p.w.in, [&](std::int64_t iw) {
+      f(((image * p.h.in + ih) * p.w.in + iw) * p.channels + c);
+    });
   });
 }
 
+// dx is added to.
 template <class T>
-void avg_pool2d(const Windows2d& g, std::int64_t n, std::int64_t channels, bool count_include_pad, const T* x,
-                T* y, const T* dy, T* dx) {
-  for_each_window(g, n, [&](std::int64_t i, std::int64_t oh, std::int64_t ow) {
-    std::int64_t count = 0;
-    for (std::int64_t kh = 0; kh < g.k_h; ++kh)
-      for (std::int64_t kw = 0; kw < g.k_w; ++kw) {
-        const std::int64_t ih = oh * g.stride_h - g.pad_h + kh;
-        const std::int64_t iw = ow * g.stride_w - g.pad_w + kw;
-        const std::int64_t rim_h = count_include_pad ? g.pad_h : 0;
-        const std::int64_t rim_w = count_include_pad ? g.pad_w : 0;
-        if (ih >= -rim_h && ih < g.h_in + rim_h && iw >= -rim_w && iw < g.w_in + rim_w) ++count;
-      }
-    for (std::int64_t c = 0; c < channels; ++c) {
-      const std::int64_t out = ((i * g.h_out + oh) * g.w_out + ow) * channels + c;
-      T sum = 0;
-      for_each_pixel(g, oh, ow, [&](std::int64_t ih, std::int64_t iw) {
-        const std::int64_t at = ((i * g.h_in + ih) * g.w_in + iw) * channels + c;
-        sum += x[at];
-        dx[at] += dy[out] / static_cast<T>(count);
-      });
-      y[out] = sum / static_cast<T>(count);
-    }
+void max_pool2d(const Pooling& p, std::int64_t n, const T* x, T* y, const T* dy, T* dx) {
+  const auto rank = [&p](T v) { return p.kind == PoolKind::max_abs ? std::abs(v) : v; };
+  for_each_window(p, n, [&](std::int64_t out, std::int64_t i, std::int64_t oh, std::int64_t ow, std::int64_t c) {
+    std::int64_t winner = -1;
+    for_each_pixel(p, i, oh, ow, c, [&](std::int64_t at) {
+      if (winner < 0 || rank(x[at]) > rank(x[winner]) || std::isnan(x[at])) winner = at;
+    });
+    y[out] = x[winner];
+    dx[winner] += dy[out];
+  });
+}
+
+inline std::int64_t divisor(const PoolAxis& axis, std::int64_t o, PoolKind kind) {
+  if (kind == PoolKind::sum) return 1;
+  const bool padding_counts = kind == PoolKind::average && axis.kernel > 0;
+  std::int64_t count = 0;
+  for_each_along(axis, o, padding_counts ? axis.start : 0, padding_counts ? axis.padded_end : axis.in,
+                 [&](std::int64_t) { ++count; });
+  return count;
+}
+
+template <class T>
+void avg_pool2d(const Pooling& p, std::int64_t n, const T* x, T* y, const T* dy, T* dx) {
+  for_each_window(p, n, [&](std::int64_t out, std::int64_t i, std::int64_t oh, std::int64_t ow, std::int64_t c) {
+    const auto count = static_cast<T>(divisor(p.h, oh, p.kind) * divisor(p.w, ow, p.kind));
+    T sum = 0;
+    for_each_pixel(p, i, oh, ow, c, [&](std::int64_t at) {
+      sum += x[at];
+      dx[at] += dy[out] / count;
+    });
+    y[out] = sum / count;
   });
 }
 

@@ -20,11 +20,19 @@ from fastcnn.nn.normalization import (
     SpatialResponseNorm,
 )
 from fastcnn.nn.parameter import Buffer, Parameter
-from fastcnn.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from fastcnn.nn.pooling import (
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool2d,
+    AvgPool2d,
+    MaxAbsPool2d,
+    MaxPool2d,
+    SumPool2d,
+)
 from fastcnn.nn.shaping import Add, Concat, Flatten
 
 __all__ = [
     "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool2d",
     "Add",
     "Affine",
     "AvgPool2d",
@@ -48,6 +56,7 @@ __all__ = [
     "LocalResponseNorm",
     "LocallyConnected2d",
     "MSELoss",
+    "MaxAbsPool2d",
     "MaxPool2d",
     "Module",
     "ModuleList",
@@ -59,6 +68,7 @@ __all__ = [
     "Softmax",
     "SpatialResponseNorm",
     "Square",
+    "SumPool2d",
     "Tanh",
     "TotalLoss",
     "features",

@@ -13,6 +13,7 @@ from typing import Any
 from fastcnn._arrays import as_array
 from fastcnn._core import Op, make_op
 from fastcnn.nn.parameter import pair_of, shape_of
+from fastcnn.ops.pooling import pool2d_op
 from fastcnn.tensor import Tensor, apply
 from fastcnn.trace import Symbol
 
@@ -91,10 +92,22 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
 
 
 def max_pool2d(
-    x: Any, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil_mode: bool = False
+    x: Any,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    ceil_mode: bool = False,
+    *,
+    start: Pair | None = None,
+    output_size: Pair | None = None,
 ) -> Any:
     """Largest element of each window; stride defaults to kernel_size."""
-    return apply(_pool("max_pool2d", kernel_size, stride, padding, ceil_mode=ceil_mode), x)
+    return apply(pool2d_op("max_pool2d", kernel_size, stride, padding, ceil_mode, start, output_size), x)
+
+
+def max_abs_pool2d(x: Any, *windows: Any, **options: Any) -> Any:
+    """Element of the largest magnitude of each window, with its sign; arguments as of max_pool2d."""
+    return apply(pool2d_op("max_pool2d", *windows, **options, abs=True), x)
 
 
 def avg_pool2d(
@@ -104,27 +117,36 @@ def avg_pool2d(
     padding: Pair = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
+    *,
+    start: Pair | None = None,
+    output_size: Pair | None = None,
 ) -> Any:
     """Mean of each window; stride defaults to kernel_size."""
-    op = _pool(
-        "avg_pool2d", kernel_size, stride, padding, ceil_mode=ceil_mode, count_include_pad=count_include_pad
-    )
-    return apply(op, x)
+    windows = (kernel_size, stride, padding, ceil_mode, start, output_size)
+    return apply(pool2d_op("avg_pool2d", *windows, count_include_pad=count_include_pad), x)
+
+
+def sum_pool2d(x: Any, *windows: Any, **options: Any) -> Any:
+    """Sum of each window; arguments as of max_pool2d."""
+    return apply(pool2d_op("avg_pool2d", *windows, **options, sum=True), x)
 
 
 def adaptive_avg_pool2d(x: Any, output_size: Pair) -> Any:
     """Mean of each of output_size windows that share out the input, as in PyTorch."""
-    wanted = pair_of("adaptive_avg_pool2d", "output_size", output_size)
-    shape = x.shape if isinstance(x, (Symbol, Tensor)) else as_array(x, "adaptive_avg_pool2d").shape
+    return _adaptive_pool2d("avg_pool2d", x, output_size)
+
+
+def adaptive_max_pool2d(x: Any, output_size: Pair) -> Any:
+    """Largest element of each of output_size windows that share out the input, as in PyTorch."""
+    return _adaptive_pool2d("max_pool2d", x, output_size)
+
+
+def _adaptive_pool2d(kind: str, x: Any, output_size: Pair) -> Any:
+    wanted = pair_of("adaptive_" + kind, "output_size", output_size)
+    shape = x.shape if isinstance(x, (Symbol, Tensor)) else as_array(x, kind).shape
     if len(shape) == 4 and (int(shape[2]), int(shape[3])) == wanted:
         return x
-    return apply(make_op("adaptive_avg_pool2d", output=wanted), x)
-
-
-def _pool(kind: str, kernel_size: Pair, stride: Pair | None, padding: Pair, **flags: bool) -> Any:
-    return make_op(
-        kind, kernel=kernel_size, stride=kernel_size if stride is None else stride, pad=padding, **flags
-    )
+    return apply(make_op(kind, output=wanted), x)
 
 
 def identity(x: Any) -> Any:

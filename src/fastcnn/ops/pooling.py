@@ -20,6 +20,8 @@ def max_pool2d(
     padding: Pair = 0,
     *,
     ceil_mode: bool = False,
+    start: Pair | None = None,
+    output_size: Pair | None = None,
 ) -> Array:
     """Largest element of each window; padding never is the largest.
 
@@ -28,29 +30,50 @@ def max_pool2d(
         stride: kernel_size when None; smaller ones let windows overlap.
         ceil_mode: rounds the output size up instead of down; windows that would start outside the image and
             its left padding are dropped (PyTorch's definition).
+        start: where the first window begins, -padding when None: negative outside of the image, which then
+            has no padding at the far sides, positive within it. With ceil_mode, h_out = ceil((h - start -
+            kernel) / stride) + 1, which is cuda-convnet's size.
+        output_size: how many windows there are instead, cuda-convnet's `outputsX`. They are clipped at the
+            far sides.
 
     Returns:
         (n, c, h_out, w_out), h_out = floor((h + 2 padding - kernel) / stride) + 1.
+
+    Raises:
+        ShapeError: no window fits, or one would begin beyond the image.
+        ValueError: padding of more than half the kernel, a start that leaves the first window outside,
+            or both.
     """
-    return forward(_max_pool2d(kernel_size, stride, padding, ceil_mode), x)
+    windows = (kernel_size, stride, padding, ceil_mode, start, output_size)
+    return forward(pool2d_op("max_pool2d", *windows), x)
 
 
-def max_pool2d_backward(
-    dy: Any,
+def max_pool2d_backward(dy: Any, x: Any, *windows: Any, **options: Any) -> Array:
+    """dx of `max_pool2d`: each dy goes to the first largest element of its window."""
+    return only(backward(pool2d_op("max_pool2d", *windows, **options), dy, x))
+
+
+def max_abs_pool2d(
     x: Any,
     kernel_size: Pair,
     stride: Pair | None = None,
     padding: Pair = 0,
     *,
     ceil_mode: bool = False,
+    start: Pair | None = None,
+    output_size: Pair | None = None,
 ) -> Array:
-    """dx of `max_pool2d`: each dy goes to the first largest element of its window."""
-    return only(backward(_max_pool2d(kernel_size, stride, padding, ceil_mode), dy, x))
+    """Element of the largest magnitude of each window, with its sign (cuda-convnet2's `maxabs`).
+
+    The windows are those of `max_pool2d`.
+    """
+    windows = (kernel_size, stride, padding, ceil_mode, start, output_size)
+    return forward(pool2d_op("max_pool2d", *windows, abs=True), x)
 
 
-def _max_pool2d(kernel_size: Pair, stride: Pair | None, padding: Pair, ceil_mode: bool) -> _core.Op:
-    stride = kernel_size if stride is None else stride
-    return make_op("max_pool2d", kernel=kernel_size, stride=stride, pad=padding, ceil_mode=ceil_mode)
+def max_abs_pool2d_backward(dy: Any, x: Any, *windows: Any, **options: Any) -> Array:
+    """dx of `max_abs_pool2d`: each dy goes to the first element of the largest magnitude of its window."""
+    return only(backward(pool2d_op("max_pool2d", *windows, abs=True, **options), dy, x))
 
 
 def avg_pool2d(
@@ -60,53 +83,88 @@ def avg_pool2d(
     padding: Pair = 0,
     *,
     ceil_mode: bool = False,
+    start: Pair | None = None,
+    output_size: Pair | None = None,
     count_include_pad: bool = True,
 ) -> Array:
     """Mean of each window.
 
     Args:
-        count_include_pad: divides by the window's size within the padded image; False: within the image.
+        count_include_pad: divides by the window's size within the padded image; False: within the image, as
+            cuda-convnet does.
         The others are those of `max_pool2d`.
     """
-    return forward(_avg_pool2d(kernel_size, stride, padding, ceil_mode, count_include_pad), x)
+    windows = (kernel_size, stride, padding, ceil_mode, start, output_size)
+    return forward(pool2d_op("avg_pool2d", *windows, count_include_pad=count_include_pad), x)
 
 
-def avg_pool2d_backward(
-    dy: Any,
+def avg_pool2d_backward(dy: Any, x: Any, *windows: Any, **options: Any) -> Array:
+    """dx of `avg_pool2d`: each dy is shared equally by its window. Of x only the shape matters."""
+    return only(backward(pool2d_op("avg_pool2d", *windows, **options), dy, x))
+
+
+def sum_pool2d(
     x: Any,
     kernel_size: Pair,
     stride: Pair | None = None,
     padding: Pair = 0,
     *,
     ceil_mode: bool = False,
-    count_include_pad: bool = True,
+    start: Pair | None = None,
+    output_size: Pair | None = None,
 ) -> Array:
-    """dx of `avg_pool2d`: each dy is shared equally by its window. Of x only the shape matters."""
-    return only(backward(_avg_pool2d(kernel_size, stride, padding, ceil_mode, count_include_pad), dy, x))
+    """Sum of each window (cuda-convnet2's `sum` of average pools). The windows are those of `max_pool2d`."""
+    windows = (kernel_size, stride, padding, ceil_mode, start, output_size)
+    return forward(pool2d_op("avg_pool2d", *windows, sum=True), x)
 
 
-def _avg_pool2d(
-    kernel_size: Pair, stride: Pair | None, padding: Pair, ceil_mode: bool, count_include_pad: bool
-) -> _core.Op:
-    return make_op(
-        "avg_pool2d",
-        kernel=kernel_size,
-        stride=kernel_size if stride is None else stride,
-        pad=padding,
-        ceil_mode=ceil_mode,
-        count_include_pad=count_include_pad,
-    )
+def sum_pool2d_backward(dy: Any, x: Any, *windows: Any, **options: Any) -> Array:
+    """dx of `sum_pool2d`: each dy goes to all of its window. Of x only the shape matters."""
+    return only(backward(pool2d_op("avg_pool2d", *windows, sum=True, **options), dy, x))
 
 
 def adaptive_avg_pool2d(x: Any, output_size: Pair) -> Array:
     """Mean of each of output_size windows that share out the image: (n, c, h, w) to (n, c, *output_size).
 
     Window i holds the rows from floor(i h / h_out) to before ceil((i + 1) h / h_out), columns alike, as in
-    PyTorch.
+    PyTorch. Size 1 is the global average.
     """
-    return forward(make_op("adaptive_avg_pool2d", output=output_size), x)
+    return forward(make_op("avg_pool2d", output=output_size), x)
 
 
 def adaptive_avg_pool2d_backward(dy: Any, x: Any, output_size: Pair) -> Array:
     """dx of `adaptive_avg_pool2d`. Of x only the shape matters."""
-    return only(backward(make_op("adaptive_avg_pool2d", output=output_size), dy, x))
+    return only(backward(make_op("avg_pool2d", output=output_size), dy, x))
+
+
+def adaptive_max_pool2d(x: Any, output_size: Pair) -> Array:
+    """Largest element of each of the windows of `adaptive_avg_pool2d`."""
+    return forward(make_op("max_pool2d", output=output_size), x)
+
+
+def adaptive_max_pool2d_backward(dy: Any, x: Any, output_size: Pair) -> Array:
+    """dx of `adaptive_max_pool2d`: each dy goes to the first largest element of its window."""
+    return only(backward(make_op("max_pool2d", output=output_size), dy, x))
+
+
+def pool2d_op(
+    kind: str,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    ceil_mode: bool = False,
+    start: Pair | None = None,
+    output_size: Pair | None = None,
+    **options: Any,
+) -> _core.Op:
+    """A pool over windows that slide, for functions and layers."""
+    given = {"start": start, "output": output_size}
+    return make_op(
+        kind,
+        kernel=kernel_size,
+        stride=kernel_size if stride is None else stride,
+        pad=padding,
+        ceil_mode=ceil_mode,
+        **{name: value for name, value in given.items() if value is not None},
+        **options,
+    )
