@@ -279,6 +279,12 @@ struct PoolingKernels {
   void (*avg_pool2d)(const Pooling& p, const T* x, int64_t pixel_begin, int64_t pixel_end, T* y);
   void (*avg_pool2d_gradient)(const Pooling& p, int64_t dy_row, const T* dy, int64_t row_begin, int64_t row_end,
                               T* dx);
+  // Over the channels of `pixels` pixels. index: for each y the number of its tap in the part of the window that is
+  // there; null when not wanted. Gradients are written in full.
+  void (*max_pool_channels)(const PoolAxis& axis, const T* x, int64_t pixels, T* y, uint16_t* index);
+  void (*max_pool_channels_gradient)(const PoolAxis& axis, const T* dy, const uint16_t* index, int64_t pixels, T* dx);
+  void (*avg_pool_channels)(const PoolAxis& axis, const T* x, int64_t pixels, T* y);
+  void (*avg_pool_channels_gradient)(const PoolAxis& axis, const T* dy, int64_t pixels, T* dx);
 };
 
 // The images of a batch cut into tiles, row by row, image by image: square windows, m apart, of which the

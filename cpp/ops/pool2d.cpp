@@ -5,41 +5,6 @@
 #include "ops/checks.h"
 
 namespace fastcnn {
-namespace {
-
-PoolAxis slide_axis(const PoolSpec& spec, std::size_t i, std::int64_t in) {
-  const std::string along = i == 0 ? " along the height" : " along the width";
-  const std::string input = "input of " + std::to_string(in);
-  PoolAxis axis{.in = in,
-                .out = spec.output ? (*spec.output)[i] : 0,
-                .kernel = spec.kernel[i],
-                .stride = spec.stride[i],
-                .start = spec.start ? (*spec.start)[i] : -spec.pad[i],
-                .padded_end = in + spec.pad[i]};
-  if (axis.kernel == 0) return axis;
-  if (axis.start >= in)
-    throw ShapeError("start of " + std::to_string(axis.start) + " is beyond the " + input + along);
-  if (!spec.output) {
-    const std::int64_t extent = axis.padded_end - axis.start;
-    const std::int64_t slack = extent - axis.kernel + (spec.ceil_mode ? axis.stride - 1 : 0);
-    if (slack < 0) {
-      std::string from;
-      if (spec.pad[i] > 0) from = " padded to " + std::to_string(extent);
-      if (spec.start) from = " from " + std::to_string(axis.start) + " on";
-      throw ShapeError("kernel of " + std::to_string(axis.kernel) + " is larger than the " + input + from + along);
-    }
-    axis.out = slack / axis.stride + 1;
-    if (axis.start + (axis.out - 1) * axis.stride >= in) --axis.out;
-  }
-  const std::int64_t last = axis.start + (axis.out - 1) * axis.stride;
-  if (last >= in) {
-    throw ShapeError("the last of " + std::to_string(axis.out) + " windows begins at " + std::to_string(last) +
-                     ", beyond the " + input + along);
-  }
-  return axis;
-}
-
-}  // namespace
 
 PoolSpec read_pool(Attributes& attributes) {
   PoolSpec spec;
@@ -107,8 +72,43 @@ Spec infer_pool(const PoolSpec& spec, Specs x) {
   return {{shape[0], shape[1], p.h.out, p.w.out}, x[0].dtype};
 }
 
+PoolAxis slide_pool_axis(const PoolSpec& spec, std::size_t i, std::int64_t in, std::string_view name) {
+  const std::string along = " along the " + std::string(name);
+  const std::string input = "input of " + std::to_string(in);
+  PoolAxis axis{.in = in,
+                .out = spec.output ? (*spec.output)[i] : 0,
+                .kernel = spec.kernel[i],
+                .stride = spec.stride[i],
+                .start = spec.start ? (*spec.start)[i] : -spec.pad[i],
+                .padded_end = in + spec.pad[i]};
+  if (axis.kernel == 0) return axis;
+  if (axis.start >= in)
+    throw ShapeError("start of " + std::to_string(axis.start) + " is beyond the " + input + along);
+  if (!spec.output) {
+    const std::int64_t extent = axis.padded_end - axis.start;
+    const std::int64_t slack = extent - axis.kernel + (spec.ceil_mode ? axis.stride - 1 : 0);
+    if (slack < 0) {
+      std::string from;
+      if (spec.pad[i] > 0) from = " padded to " + std::to_string(extent);
+      if (spec.start) from = " from " + std::to_string(axis.start) + " on";
+      throw ShapeError("kernel of " + std::to_string(axis.kernel) + " is larger than the " + input + from + along);
+    }
+    axis.out = slack / axis.stride + 1;
+    if (axis.start + (axis.out - 1) * axis.stride >= in) --axis.out;
+  }
+  const std::int64_t last = axis.start + (axis.out - 1) * axis.stride;
+  if (last >= in) {
+    throw ShapeError("the last of " + std::to_string(axis.out) + " windows begins at " + std::to_string(last) +
+                     ", beyond the " + input + along);
+  }
+  return axis;
+}
+
 Pooling slide_pool(const PoolSpec& spec, const Shape& x, PoolKind kind) {
-  return {.h = slide_axis(spec, 0, x[2]), .w = slide_axis(spec, 1, x[3]), .channels = x[1], .kind = kind};
+  return {.h = slide_pool_axis(spec, 0, x[2], "height"),
+          .w = slide_pool_axis(spec, 1, x[3], "width"),
+          .channels = x[1],
+          .kind = kind};
 }
 
 std::int64_t pool_band_rows(const Pooling& p) {

@@ -48,7 +48,9 @@ std::string describe_pool_activation(const Activation& f);
 // Output of pooling x (n, c, h, w).
 Spec infer_pool(const PoolSpec& spec, Specs x);
 
-// Throws ShapeError when not even one window fits, and when one would begin beyond the image.
+// Throw ShapeError when not even one window fits, and when one would begin beyond the image. axis: 0 or 1 of spec,
+// over `in` pixels "along the " so and so.
+PoolAxis slide_pool_axis(const PoolSpec& spec, std::size_t axis, std::int64_t in, std::string_view along);
 Pooling slide_pool(const PoolSpec& spec, const Shape& x, PoolKind kind);
 
 // Of backward with f: room for dy f'(y) of the windows of a band.

@@ -16,12 +16,14 @@
 #include "ops/dropout.h"
 #include "ops/flatten.h"
 #include "ops/gather_channels.h"
+#include "ops/gaussian_blur.h"
 #include "ops/group_norm.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
 #include "ops/local_response_norm.h"
 #include "ops/locally_connected2d.h"
 #include "ops/max_pool2d.h"
+#include "ops/pool_channels.h"
 #include "ops/softmax.h"
 #include "ops/softmax_cross_entropy.h"
 #include "ops/spatial_norm.h"
@@ -48,12 +50,14 @@ constexpr std::array entries = {
     Entry{"dropout", Dropout::make},
     Entry{"flatten", Flatten::make},
     Entry{"gather_channels", GatherChannels::make},
+    Entry{"gaussian_blur", GaussianBlur::make},
     Entry{"group_norm", GroupNorm::make},
     Entry{"layer_norm", LayerNorm::make},
     Entry{"linear", Linear::make},
     Entry{"local_response_norm", LocalResponseNorm::make},
     Entry{"locally_connected2d", LocallyConnected2d::make},
     Entry{"max_pool2d", MaxPool2d::make},
+    Entry{"pool_channels", PoolChannels::make},
     Entry{"softmax", Softmax::make},
     Entry{"softmax_cross_entropy", SoftmaxCrossEntropy::make},
     Entry{"spatial_norm", SpatialNorm::make},

@@ -19,6 +19,7 @@ TEST(Registry, makes_every_kind_under_its_name) {
   for (const std::string_view kind : op_kinds()) {
     std::map<std::string, Attribute, std::less<>> attributes;
     if (kind.ends_with("pool2d")) attributes["kernel"] = std::int64_t{2};
+    if (kind == "pool_channels") attributes["size"] = std::int64_t{2};
     if (kind == "layer_norm") attributes["shape"] = std::vector<std::int64_t>{2};
     const OpPtr op = make_op(kind, attributes);
     EXPECT_EQ(op->kind(), kind);

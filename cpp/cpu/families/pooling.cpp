@@ -1,6 +1,7 @@
 #include "cpu/families/families.h"
 
 #include "cpu/generic/pool.h"
+#include "cpu/generic/pool_channels.h"
 
 namespace fastcnn::FASTCNN_ISA_NAMESPACE {
 
@@ -18,6 +19,10 @@ void add_pooling(Kernels<T>& table) {
       .pool_winners_i32 = pool_winners<T, int32_t>,
       .avg_pool2d = generic::avg_pool2d<V>,
       .avg_pool2d_gradient = generic::avg_pool2d_gradient<V>,
+      .max_pool_channels = generic::max_pool_channels<V>,
+      .max_pool_channels_gradient = generic::max_pool_channels_gradient<V>,
+      .avg_pool_channels = generic::avg_pool_channels<V>,
+      .avg_pool_channels_gradient = generic::avg_pool_channels_gradient<V>,
   };
 }
 

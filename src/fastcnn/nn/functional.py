@@ -13,7 +13,7 @@ from typing import Any
 from fastcnn._arrays import as_array
 from fastcnn._core import Op, make_op
 from fastcnn.nn.parameter import pair_of, shape_of
-from fastcnn.ops.pooling import pool2d_op
+from fastcnn.ops.pooling import nailbed_op, pool2d_op, pool_channels_op
 from fastcnn.tensor import Tensor, apply
 from fastcnn.trace import Symbol
 
@@ -141,10 +141,33 @@ def adaptive_max_pool2d(x: Any, output_size: Pair) -> Any:
     return _adaptive_pool2d("max_pool2d", x, output_size)
 
 
+def max_pool_channels(x: Any, size: int, stride: int | None = None, **options: Any) -> Any:
+    """Largest of `size` neighbouring channels; options as of ops.max_pool_channels."""
+    return apply(pool_channels_op("max", size, stride, **options), x)
+
+
+def avg_pool_channels(x: Any, size: int, stride: int | None = None, **options: Any) -> Any:
+    """Mean of `size` neighbouring channels; options as of ops.max_pool_channels."""
+    return apply(pool_channels_op("avg", size, stride, **options), x)
+
+
+def gaussian_blur(x: Any, kernel_size: int, sigma: float) -> Any:
+    """Each channel convolved with a Gaussian, the image being 0 beyond its sides."""
+    return apply(make_op("gaussian_blur", size=kernel_size, sigma=sigma), x)
+
+
+def nailbed(x: Any, stride: Pair, start: Pair | None = None) -> Any:
+    """One pixel of each stride x stride, from `start` on; in the middle when None."""
+    return apply(nailbed_op(_shape_of(x), stride, start), x)
+
+
+def _shape_of(x: Any) -> tuple[int, ...]:
+    return tuple(x.shape if isinstance(x, (Symbol, Tensor)) else as_array(x, "input").shape)
+
+
 def _adaptive_pool2d(kind: str, x: Any, output_size: Pair) -> Any:
     wanted = pair_of("adaptive_" + kind, "output_size", output_size)
-    shape = x.shape if isinstance(x, (Symbol, Tensor)) else as_array(x, kind).shape
-    if len(shape) == 4 and (int(shape[2]), int(shape[3])) == wanted:
+    if _shape_of(x)[2:] == wanted:
         return x
     return apply(make_op(kind, output=wanted), x)
 

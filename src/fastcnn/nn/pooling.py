@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastcnn import _core
 from fastcnn.nn import functional
 from fastcnn.nn.functional import Pair
 from fastcnn.nn.module import Module
 from fastcnn.nn.parameter import pair_of
-from fastcnn.ops.pooling import pool2d_op
+from fastcnn.ops.pooling import pool2d_op, pool_channels_op
 
 
 class _Pool2d(Module):
@@ -145,3 +146,110 @@ class AdaptiveMaxPool2d(AdaptiveAvgPool2d):
 
     def forward(self, x: Any) -> Any:
         return functional.adaptive_max_pool2d(x, self.output_size)
+
+
+class _PoolChannels(Module):
+    """Windows that slide over channels, and what the subclass does with them."""
+
+    def __init__(
+        self,
+        size: int,
+        stride: int | None = None,
+        *,
+        start: int = 0,
+        output_size: int | None = None,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self.size = size
+        self.stride = size if stride is None else stride
+        self.start = start
+        self.output_size = output_size
+        self.ceil_mode = ceil_mode
+        pool_channels_op("max", **self._windows())  # checks them
+
+    def _windows(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("size", "stride", "start", "output_size", "ceil_mode")}
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.size}, stride={self.stride}"
+            + (f", start={self.start}" if self.start else "")
+            + (f", output_size={self.output_size}" if self.output_size is not None else "")
+            + (", ceil_mode" if self.ceil_mode else "")
+        )
+
+
+class MaxPoolChannels(_PoolChannels):
+    """Largest of `size` neighbouring channels: (n, c, h, w) or (n, c) to the same with c_out channels.
+
+    y[:, o] = max of x[:, start + o stride + i], 0 <= i < size. MaxPoolChannels(k) is maxout of k pieces
+    (Goodfellow et al., "Maxout networks", 2013); with start <= 0 and output_size it is cuda-convnet2's
+    `cmpool`. The gradient goes to the first of equal channels.
+
+    Args:
+        stride: size when left out.
+        start: the channel where the first window begins; windows are clipped to the channels there are.
+        output_size: c_out; when left out, floor((c - start - size) / stride) + 1, rounded up with ceil_mode.
+
+    Raises:
+        ValueError: a size, stride or output_size below 1, a start that leaves the first window outside.
+    """
+
+    def forward(self, x: Any) -> Any:
+        return functional.max_pool_channels(x, **self._windows())
+
+
+class AvgPoolChannels(_PoolChannels):
+    """Mean of `size` neighbouring channels, of as many as there are.
+
+    Args: MaxPoolChannels'.
+    """
+
+    def forward(self, x: Any) -> Any:
+        return functional.avg_pool_channels(x, **self._windows())
+
+
+class GaussianBlur(Module):
+    """Each channel convolved with a Gaussian, (n, c, h, w) to the same: cuda-convnet's layer `blur`.
+
+    f(i) = exp(-i² / (2 sigma²)) / sum, |i| <= kernel_size / 2, along both axes; the image is 0 beyond its
+    sides.
+
+    Args:
+        kernel_size: taps along each axis, an odd number.
+        sigma: the standard deviation in pixels, `stdev` in cuda-convnet.
+    """
+
+    def __init__(self, kernel_size: int, sigma: float) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.sigma = sigma
+        _core.make_op("gaussian_blur", size=kernel_size, sigma=sigma)  # checks them
+
+    def forward(self, x: Any) -> Any:
+        return functional.gaussian_blur(x, self.kernel_size, self.sigma)
+
+    def extra_repr(self) -> str:
+        return f"{self.kernel_size}, sigma={self.sigma}"
+
+
+class Nailbed(Module):
+    """One pixel of each stride x stride, (n, c, h, w) to (n, c, h_out, w_out): cuda-convnet's `nailbed`.
+
+    Args:
+        stride: one integer, or (height, width).
+        start: the first pixel, alike; when left out, the grid of ceil(h / stride) rows lies in the middle:
+            floor((h - stride (ceil(h / stride) - 1)) / 2), columns alike.
+    """
+
+    def __init__(self, stride: Pair, start: Pair | None = None) -> None:
+        super().__init__()
+        self.stride = pair_of("Nailbed", "stride", stride)
+        self.start = start
+
+    def forward(self, x: Any) -> Any:
+        return functional.nailbed(x, self.stride, self.start)
+
+    def extra_repr(self) -> str:
+        return f"stride={self.stride}" + (f", start={self.start}" if self.start is not None else "")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastcnn import _core
-from fastcnn._arrays import Array
+from fastcnn._arrays import Array, as_array
 from fastcnn._core import make_op
 from fastcnn.ops._run import backward, forward, only
 
@@ -145,6 +145,120 @@ def adaptive_max_pool2d(x: Any, output_size: Pair) -> Array:
 def adaptive_max_pool2d_backward(dy: Any, x: Any, output_size: Pair) -> Array:
     """dx of `adaptive_max_pool2d`: each dy goes to the first largest element of its window."""
     return only(backward(make_op("max_pool2d", output=output_size), dy, x))
+
+
+def max_pool_channels(
+    x: Any,
+    size: int,
+    stride: int | None = None,
+    *,
+    start: int = 0,
+    output_size: int | None = None,
+    ceil_mode: bool = False,
+) -> Array:
+    """Largest of `size` neighbouring channels: maxout where stride is size (Goodfellow et al. 2013).
+
+    y[:, o] = max of x[:, start + o stride + i], 0 <= i < size, over the channels that there are. With start
+    <= 0 and output_size it is cuda-convnet2's `cmpool`.
+
+    Args:
+        x: (n, c, h, w) or (n, c).
+        stride: size when None.
+        start: the channel where the first window begins; windows are clipped at both ends.
+        output_size: how many channels come out; when None, floor((c - start - size) / stride) + 1, rounded up
+            with ceil_mode.
+
+    Raises:
+        ShapeError: no window fits, or one would begin beyond the channels.
+        ValueError: a size, stride or output_size below 1, a start that leaves the first window outside.
+    """
+    return forward(pool_channels_op("max", size, stride, start, output_size, ceil_mode), x)
+
+
+def max_pool_channels_backward(dy: Any, x: Any, *windows: Any, **options: Any) -> Array:
+    """dx of `max_pool_channels`: each dy goes to the first largest channel of its window."""
+    return only(backward(pool_channels_op("max", *windows, **options), dy, x))
+
+
+def avg_pool_channels(
+    x: Any,
+    size: int,
+    stride: int | None = None,
+    *,
+    start: int = 0,
+    output_size: int | None = None,
+    ceil_mode: bool = False,
+) -> Array:
+    """Mean of `size` neighbouring channels, of as many as there are; the windows are max_pool_channels'."""
+    return forward(pool_channels_op("avg", size, stride, start, output_size, ceil_mode), x)
+
+
+def avg_pool_channels_backward(dy: Any, x: Any, *windows: Any, **options: Any) -> Array:
+    """dx of `avg_pool_channels`: each dy is shared equally by its window. Of x only the shape matters."""
+    return only(backward(pool_channels_op("avg", *windows, **options), dy, x))
+
+
+def gaussian_blur(x: Any, kernel_size: int, sigma: float) -> Array:
+    """Each channel convolved with a Gaussian of kernel_size x kernel_size taps, which sum to 1.
+
+    f(i) = exp(-i² / (2 sigma²)) / sum, |i| <= kernel_size / 2, along both axes; x is 0 beyond its sides. It
+    is cuda-convnet's layer `blur`.
+
+    Args:
+        x: (n, c, h, w).
+        kernel_size: odd.
+        sigma: the standard deviation, in pixels.
+    """
+    return forward(make_op("gaussian_blur", size=kernel_size, sigma=sigma), x)
+
+
+def gaussian_blur_backward(dy: Any, x: Any, kernel_size: int, sigma: float) -> Array:
+    """dx of `gaussian_blur`: dy blurred. Of x only the shape matters."""
+    return only(backward(make_op("gaussian_blur", size=kernel_size, sigma=sigma), dy, x))
+
+
+def nailbed(x: Any, stride: Pair, start: Pair | None = None) -> Array:
+    """One pixel of each stride x stride, on a grid that begins at `start`: cuda-convnet's layer `nailbed`.
+
+    Args:
+        x: (n, c, h, w).
+        start: when None, the grid of ceil(h / stride) rows lies in the middle: floor((h - stride
+            (ceil(h / stride) - 1)) / 2), columns alike.
+    """
+    return forward(nailbed_op(as_array(x, "nailbed").shape, stride, start), x)
+
+
+def nailbed_backward(dy: Any, x: Any, stride: Pair, start: Pair | None = None) -> Array:
+    """dx of `nailbed`: dy on the grid, 0 beside it. Of x only the shape matters."""
+    return only(backward(nailbed_op(as_array(x, "nailbed").shape, stride, start), dy, x))
+
+
+def nailbed_op(shape: Sequence[int], stride: Pair, start: Pair | None) -> _core.Op:
+    """Sums of windows of one pixel, for inputs of this shape."""
+    if start is None and len(shape) == 4:
+        strides = (stride, stride) if isinstance(stride, int) else stride
+        start = tuple(_middle(extent, step) for extent, step in zip(shape[2:], strides, strict=True))
+    return pool2d_op("avg_pool2d", 1, stride, start=start, sum=True)
+
+
+def _middle(extent: int, stride: int) -> int:
+    return (extent - stride * (-(-extent // stride) - 1)) // 2 if stride > 0 else 0
+
+
+def pool_channels_op(
+    pool: str,
+    size: int,
+    stride: int | None = None,
+    start: int = 0,
+    output_size: int | None = None,
+    ceil_mode: bool = False,
+) -> _core.Op:
+    """A pool across channels, for functions and layers."""
+    given = {} if start == 0 else {"start": start}
+    if output_size is not None:
+        given["output"] = output_size
+    stride = size if stride is None else stride
+    return make_op("pool_channels", pool=pool, size=size, stride=stride, ceil_mode=ceil_mode, **given)
 
 
 def pool2d_op(
