@@ -11,16 +11,19 @@ Attribute to_attribute(const std::string& name, py::handle value) {
   if (PyIndex_Check(value.ptr())) return value.cast<std::int64_t>();
   if (py::isinstance<py::str>(value)) return value.cast<std::string>();
   if (py::isinstance<py::sequence>(value)) {
-    std::vector<std::int64_t> values;
+    std::vector<std::int64_t> integers;
+    std::vector<double> reals;
     for (const py::handle item : value) {
-      if (!PyIndex_Check(item.ptr())) {
-        throw DTypeError(name + ": expected integers, got " + std::string(py::repr(value)));
-      }
-      values.push_back(item.cast<std::int64_t>());
+      const bool is_integer = PyIndex_Check(item.ptr()) != 0;
+      if (!is_integer && !PyFloat_Check(item.ptr()))
+        throw DTypeError(name + ": expected numbers, got " + std::string(py::repr(value)));
+      if (is_integer) integers.push_back(item.cast<std::int64_t>());
+      reals.push_back(item.cast<double>());
     }
-    return values;
+    if (integers.size() == reals.size()) return integers;
+    return reals;
   }
-  throw DTypeError(name + ": expected a number, a string, a bool or a pair of integers, got " +
+  throw DTypeError(name + ": expected a number, a string, a bool or a sequence of numbers, got " +
                    std::string(py::repr(value)));
 }
 

@@ -13,7 +13,7 @@
 namespace fastcnn {
 namespace {
 
-constexpr std::int64_t block = 1024;          // numbers made at once: 4 words of block / 4 counters
+constexpr std::int64_t block = random_block;  // numbers made at once: 4 words of block / 4 counters
 constexpr std::int64_t blocks_per_task = 16;  // about 100 microseconds of work
 constexpr std::int64_t ops_per_number = 30;
 constexpr double turn = 4294967296.0;  // 2^32: what a word counts
@@ -148,6 +148,12 @@ void fill_normal(View y, std::uint64_t seed, std::uint64_t stream, double mean, 
   dispatch_floating(y.spec.dtype, [&]<class T>() {
     fill<T>(y, seed, stream, to_normal, [mean, std](double z) { return static_cast<T>(mean + std * z); });
   });
+}
+
+void draw_normal(std::uint64_t seed, std::uint64_t stream, std::int64_t block_index, double* numbers) {
+  std::uint32_t words[block];
+  draw(seed, stream, block_index * block, words);
+  to_normal(words, numbers);
 }
 
 }  // namespace fastcnn

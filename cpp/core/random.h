@@ -14,6 +14,12 @@ namespace fastcnn {
 struct RandomState {
   std::uint64_t seed = 0;
   std::uint64_t step = 0;
+
+  // The stream that the model's random op number `op` < 2^23 draws from in this step; past the small numbers that
+  // initialisers take.
+  constexpr std::uint64_t stream(std::uint64_t op) const {
+    return (op + 1) << 40 | (step & ((std::uint64_t{1} << 40) - 1));
+  }
 };
 
 // Ten rounds over four words. In the paper's terms the key is (low, high word of key) and the counter
@@ -48,5 +54,9 @@ void philox_words(std::uint64_t key, std::uint64_t counter_high, std::uint64_t f
 // those of float32 are those of float64 rounded. uniform: [low, high), with 32 random bits.
 void fill_uniform(View y, std::uint64_t seed, std::uint64_t stream, double low, double high);
 void fill_normal(View y, std::uint64_t seed, std::uint64_t stream, double mean, double std);
+
+// The standard normal numbers of elements [block * random_block, (block + 1) * random_block).
+inline constexpr std::int64_t random_block = 1024;
+void draw_normal(std::uint64_t seed, std::uint64_t stream, std::int64_t block, double* numbers);
 
 }  // namespace fastcnn

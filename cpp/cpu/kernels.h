@@ -118,8 +118,8 @@ template <class T>
 struct ElementwiseKernels {
   // n elements; in place allowed.
   void (*activation)(Activation f, const T* x, T* y, int64_t n);
-  // dx = dy f'(x), from x for square and from y for all others; what is not needed may be null. dx may
-  // be dy.
+  // dx = dy f'(x), from y where Activation::gradient_from_output(), else from x; what is not needed may be null.
+  // dx may be dy.
   void (*activation_gradient)(Activation f, const T* x, const T* y, const T* dy, T* dx, int64_t n);
   void (*add)(const T* a, const T* b, T* y, int64_t n);
   // The n elements from number `begin` of a tensor on, a multiple of 4: word i % 4 of counter i / 4 of philox(seed,

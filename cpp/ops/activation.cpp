@@ -1,6 +1,8 @@
 #include "ops/activation.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <sstream>
 
 #include "core/error.h"
@@ -11,68 +13,96 @@ namespace {
 
 using Kind = Activation::Kind;
 
-struct Name {
+// What is known of a kind: its coefficients are the first of a and b, here with the values that they have when
+// not given, and `cost` says how many operations an element takes.
+struct Entry {
   std::string_view name;
   Kind kind;
+  int cost;
+  int coefficients = 0;
+  double a = 1, b = 1;
 };
 
-constexpr Name names[] = {{"identity", Kind::identity}, {"relu", Kind::relu},     {"relu6", Kind::relu6},
-                          {"sigmoid", Kind::sigmoid},   {"tanh", Kind::tanh},     {"square", Kind::square},
-                          {"linear", Kind::linear}};
+constexpr Entry entries[] = {
+    {"identity", Kind::identity, 1},
+    {"relu", Kind::relu, 2},
+    {"relu6", Kind::relu6, 2},
+    {"leaky_relu", Kind::leaky_relu, 2, 1, 0.01},
+    {"bounded_relu", Kind::bounded_relu, 2, 1},
+    {"double_relu", Kind::double_relu, 30, 1},
+    {"softplus", Kind::softplus, 40, 1},
+    {"elu", Kind::elu, 20, 1},
+    {"gelu", Kind::gelu, 50},
+    {"gelu_tanh", Kind::gelu_tanh, 30},
+    {"silu", Kind::silu, 30},
+    {"hard_sigmoid", Kind::hard_sigmoid, 4},
+    {"hard_swish", Kind::hard_swish, 5},
+    {"sigmoid", Kind::sigmoid, 30},
+    {"tanh", Kind::tanh, 30, 2},
+    {"abs_tanh", Kind::abs_tanh, 30, 2},
+    {"abs", Kind::abs, 2},
+    {"square", Kind::square, 2},
+    {"sqrt", Kind::sqrt, 10},
+    {"log", Kind::log, 20, 1, 0},
+    {"linear", Kind::linear, 2, 2, 1, 0},
+};
 
-Kind kind_of(std::string_view name) {
-  for (const Name& known : names)
-    if (known.name == name) return known.kind;
-  throw ValueError("unknown activation \"" + std::string(name) +
-                   "\", expected identity, relu, relu6, sigmoid, tanh, square or linear");
+const Entry& entry_of(std::string_view name) {
+  for (const Entry& entry : entries)
+    if (entry.name == name) return entry;
+  std::string known;
+  for (const Entry& entry : entries) {
+    const bool last = &entry == std::end(entries) - 1;
+    known += (known.empty() ? "" : last ? " or " : ", ") + std::string(entry.name);
+  }
+  throw ValueError("unknown activation \"" + std::string(name) + "\", expected " + known);
 }
 
-std::string_view name_of(Kind kind) {
-  for (const Name& known : names)
-    if (known.kind == kind) return known.name;
-  return "?";
+const Entry& entry_of(Kind kind) {
+  return *std::ranges::find(entries, kind, &Entry::kind);
 }
 
-bool has_coefficients(Kind kind) { return kind == Kind::tanh || kind == Kind::linear; }
-
-std::string coefficients(const Activation& f) {
+std::string coefficients(const Activation& f, int count) {
   std::ostringstream out;
-  out << "a=" << f.a << ", b=" << f.b;
+  if (count > 0) out << "a=" << f.a;
+  if (count > 1) out << ", b=" << f.b;
   return out.str();
+}
+
+// What `a` must be beyond finite, or null.
+const char* wanted_of_a(const Activation& f) {
+  switch (f.kind) {
+    case Kind::bounded_relu:
+    case Kind::softplus: return f.a > 0 ? nullptr : "above 0";
+    case Kind::double_relu: return f.a != 0 ? nullptr : "other than 0";
+    case Kind::elu: return f.a >= 0 ? nullptr : "at least 0";
+    default: return nullptr;
+  }
 }
 
 }  // namespace
 
 Activation read_activation(Attributes& attributes, std::string_view name, std::string_view fallback) {
-  Activation f;
-  f.kind = kind_of(attributes.text(name, fallback));
-  const double default_b = f.kind == Kind::linear ? 0.0 : 1.0;
-  f.a = attributes.real("a", 1.0);
-  f.b = attributes.real("b", default_b);
-  if (!has_coefficients(f.kind) && (f.a != 1.0 || f.b != 1.0))
-    throw ValueError(std::string(name_of(f.kind)) + " has no coefficients, got " + coefficients(f));
+  const Entry& entry = entry_of(attributes.text(name, fallback));
+  const Activation f{entry.kind, attributes.real("a", entry.a), attributes.real("b", entry.b)};
+  if ((entry.coefficients < 1 && f.a != entry.a) || (entry.coefficients < 2 && f.b != entry.b)) {
+    const char* has = entry.coefficients == 0 ? " has no coefficients, got " : " has one coefficient, a; got ";
+    throw ValueError(std::string(entry.name) + has + coefficients(f, 2));
+  }
   if (!std::isfinite(f.a) || !std::isfinite(f.b))
-    throw ValueError("coefficients must be finite, got " + coefficients(f));
+    throw ValueError("coefficients must be finite, got " + coefficients(f, entry.coefficients));
+  if (const char* wanted = wanted_of_a(f))
+    throw ValueError("a of " + std::string(entry.name) + " must be " + wanted + ", got " + coefficients(f, 1));
   return f;
 }
 
 std::string describe(const Activation& f) {
-  const std::string name(name_of(f.kind));
-  return has_coefficients(f.kind) ? name + "(" + coefficients(f) + ")" : name;
+  const Entry& entry = entry_of(f.kind);
+  const std::string name(entry.name);
+  return entry.coefficients > 0 ? name + "(" + coefficients(f, entry.coefficients) + ")" : name;
 }
 
-std::int64_t cost_of(const Activation& f) {
-  switch (f.kind) {
-    case Kind::identity: return 1;
-    case Kind::relu:
-    case Kind::relu6:
-    case Kind::square:
-    case Kind::linear: return 2;
-    case Kind::sigmoid:
-    case Kind::tanh: return 30;
-  }
-  return 1;
-}
+std::int64_t cost_of(const Activation& f) { return entry_of(f.kind).cost; }
 
 OpPtr ActivationOp::make(Attributes& attributes) {
   return std::make_shared<ActivationOp>(read_activation(attributes, "function", "identity"));

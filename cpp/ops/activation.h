@@ -6,8 +6,9 @@
 
 namespace fastcnn {
 
-// An activation by name with its coefficients: attributes `name`, "a" (1) and "b" (1; 0 for linear).
-// Throws ValueError for an unknown name or for coefficients that the kind doesn't have.
+// An activation by name with its coefficients: attributes `name`, "a" and "b", 1 unless the kind has another default
+// (leaky_relu: a 0.01; log: a 0; linear: b 0).
+// Throws ValueError for an unknown name, for coefficients that the kind doesn't have, and for those it can't take.
 Activation read_activation(Attributes& attributes, std::string_view name, std::string_view fallback);
 
 // "relu", "tanh(a=1.7159, b=0.666667)".

@@ -5,37 +5,65 @@
 #include "ops/parallel.h"
 
 namespace fastcnn {
+namespace {
+
+// y[i] = sum over the inputs of their coefficient times element i, for [begin, end); y may be any of the inputs.
+template <class T, class Coefficient>
+void weighted_sum(std::span<const ConstView> x, Coefficient coefficient, T* y, std::int64_t begin, std::int64_t end) {
+  constexpr std::int64_t block = 512;
+  T sums[block];
+  for (std::int64_t at = begin; at < end; at += block) {
+    const std::int64_t count = std::min(block, end - at);
+    std::fill_n(sums, count, T{0});
+    for (std::size_t input = 0; input < x.size(); ++input) {
+      const T c = static_cast<T>(coefficient(input));
+      const T* from = x[input].template as<T>() + at;
+      for (std::int64_t i = 0; i < count; ++i) sums[i] += c * from[i];
+    }
+    std::copy_n(sums, count, y + at);
+  }
+}
+
+template <class T>
+void scale(T factor, const T* x, T* y, std::int64_t n) {
+  if (factor == T{1}) {
+    if (x != y) std::copy_n(x, n, y);
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) y[i] = factor * x[i];
+  }
+}
+
+}  // namespace
 
 void Add::forward(const ForwardArgs& args) const {
+  const bool is_plain = args.x.size() == 2 && coefficients_.empty();
+  const auto inputs = static_cast<std::int64_t>(args.x.size());
   dispatch_floating(args.y.spec.dtype, [&]<class T>() {
-    const T* a = args.x[0].as<T>();
-    const T* b = args.x[1].as<T>();
     T* y = args.y.as<T>();
-    parallel_ranges(args.y.spec.shape.numel(), 3 * sizeof(T), [&](std::int64_t begin, std::int64_t end) {
-      kernels<T>().add(a + begin, b + begin, y + begin, end - begin);
-      if (!is_sum()) kernels<T>().activation(f_, y + begin, y + begin, end - begin);
+    const std::int64_t bytes = (inputs + 1) * std::int64_t{sizeof(T)};
+    parallel_ranges(args.y.spec.shape.numel(), bytes, [&](std::int64_t begin, std::int64_t end) {
+      if (is_plain)
+        kernels<T>().add(args.x[0].as<T>() + begin, args.x[1].as<T>() + begin, y + begin, end - begin);
+      else
+        weighted_sum(args.x, [this](std::size_t i) { return coefficient(i); }, y, begin, end);
+      if (f_.kind != Activation::Kind::identity) kernels<T>().activation(f_, y + begin, y + begin, end - begin);
     });
   });
 }
 
-// Both gradients are dy f'(y), written in one pass; the first may take the memory of dy.
+// dy f'(y), made in place of dy, times each coefficient; the first gradient, whose memory may be dy's, is the last.
 void Add::backward(const BackwardArgs& args) const {
-  if (is_sum()) {
-    for (const View& dx : args.dx)
-      if (dx) parallel_copy(args.dy.data, dx.data, static_cast<std::int64_t>(dx.spec.bytes()));
-    return;
-  }
+  const auto inputs = static_cast<std::int64_t>(args.dx.size());
   dispatch_floating(args.dy.spec.dtype, [&]<class T>() {
     const T* y = args.y.as<T>();
-    const T* dy = args.dy.as<T>();
-    T* const da = args.dx[0].as<T>();
-    T* const db = args.dx[1].as<T>();
-    T* const first = da != nullptr ? da : db;
-    T* const second = da != nullptr ? db : nullptr;
-    parallel_ranges(args.dy.spec.shape.numel(), 4 * sizeof(T), [&](std::int64_t begin, std::int64_t end) {
-      kernels<T>().activation_gradient(f_, nullptr, y != nullptr ? y + begin : nullptr, dy + begin, first + begin,
-                                       end - begin);
-      if (second != nullptr) std::copy(first + begin, first + end, second + begin);
+    T* dy = args.dy.as<T>();
+    const std::int64_t bytes = (inputs + 2) * std::int64_t{sizeof(T)};
+    parallel_ranges(args.dy.spec.shape.numel(), bytes, [&](std::int64_t begin, std::int64_t end) {
+      if (f_.kind != Activation::Kind::identity)
+        kernels<T>().activation_gradient(f_, nullptr, y != nullptr ? y + begin : nullptr, dy + begin, dy + begin,
+                                         end - begin);
+      for (std::size_t i = args.dx.size(); i-- > 0;)
+        if (args.dx[i]) scale(static_cast<T>(coefficient(i)), dy + begin, args.dx[i].as<T>() + begin, end - begin);
     });
   });
 }

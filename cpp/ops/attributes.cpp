@@ -20,9 +20,10 @@ struct Printer {
     return text.find_first_not_of("-0123456789") == std::string::npos ? text + ".0" : text;
   }
   std::string operator()(const std::string& value) const { return '"' + value + '"'; }
-  std::string operator()(const std::vector<std::int64_t>& values) const {
+  template <class T>
+  std::string operator()(const std::vector<T>& values) const {
     std::string text = "(";
-    for (std::size_t i = 0; i < values.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(values[i]);
+    for (std::size_t i = 0; i < values.size(); ++i) text += (i > 0 ? ", " : "") + (*this)(values[i]);
     return text + ")";
   }
 };
@@ -76,6 +77,14 @@ std::array<std::int64_t, 2> Attributes::pair(std::string_view name, std::int64_t
 
 std::vector<std::int64_t> Attributes::integers(std::string_view name) {
   return read<std::vector<std::int64_t>>(name, {}, "a tuple of integers");
+}
+
+std::vector<double> Attributes::reals(std::string_view name) {
+  const Attribute* value = take(name);
+  if (value == nullptr) return {};
+  if (const auto* numbers = std::get_if<std::vector<double>>(value)) return *numbers;
+  if (const auto* numbers = std::get_if<std::vector<std::int64_t>>(value)) return {numbers->begin(), numbers->end()};
+  refuse(name, "numbers", *value);
 }
 
 bool Attributes::has(std::string_view name) const { return values_.find(name) != values_.end(); }

@@ -11,7 +11,8 @@
 
 namespace fastcnn {
 
-using Attribute = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>>;
+using Attribute =
+    std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>>;
 
 // Reads each attribute at most once and then refuses the ones nobody asked for.
 class Attributes {
@@ -27,6 +28,7 @@ class Attributes {
   std::array<std::int64_t, 2> pair(std::string_view name, std::int64_t fallback, std::int64_t least);
   // Any number of integers; none where it is absent.
   std::vector<std::int64_t> integers(std::string_view name);
+  std::vector<double> reals(std::string_view name);  // integers, too
 
   bool has(std::string_view name) const;
   // Throws ValueError naming the attributes that were never read, and what they may have meant.

@@ -22,9 +22,8 @@ BatchNorm::BatchNorm(const Options& options) : options_(options) {
   };
   if (!(options.eps >= 0) || !std::isfinite(options.eps)) refuse("eps", options.eps, "at least 0");
   if (!(options.momentum >= 0 && options.momentum <= 1)) refuse("momentum", options.momentum, "0 to 1");
-  if (!options.activation.gradient_from_output()) {
-    throw ValueError("batch_norm can't end in " + fastcnn::describe(options.activation) +
-                     ", whose gradient needs its input; add it as a layer");
+  if (!options.activation.is_inlined()) {
+    throw ValueError("batch_norm can't end in " + fastcnn::describe(options.activation) + "; add it as a layer");
   }
 }
 
@@ -97,7 +96,7 @@ Needs BatchNorm::backward_needs(Specs x) const {
 }
 
 std::shared_ptr<const Op> BatchNorm::fused_with(const Activation& f) const {
-  if (options_.activation.kind != Activation::Kind::identity || !f.gradient_from_output()) return nullptr;
+  if (options_.activation.kind != Activation::Kind::identity || !f.is_inlined()) return nullptr;
   Options options = options_;
   options.activation = f;
   return std::make_shared<BatchNorm>(options);

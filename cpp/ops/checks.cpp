@@ -54,6 +54,24 @@ void check_gamma_beta(Specs x, const Shape& expected) {
   }
 }
 
+void check_same(Specs x, std::size_t least) {
+  constexpr std::size_t most = 32;  // bits of Needs::x
+  if (x.size() < least || x.size() > most)
+    throw ShapeError("got " + std::to_string(x.size()) + (x.size() == 1 ? " input" : " inputs") + ", expected " +
+                     std::to_string(least) + " to " + std::to_string(most));
+  check_floating(x[0], "input 0");
+  for (std::size_t i = 1; i < x.size(); ++i) {
+    const std::string name = "input " + std::to_string(i);
+    check_same_dtype(x[i], name, x[0], "input 0");
+    check_same_shape(x[i], name, x[0], "input 0");
+  }
+}
+
+void check_random_stream(std::int64_t stream) {
+  if (stream < 0 || stream >= 1 << 23)
+    throw ValueError("stream must lie between 0 and 2^23 - 1, got " + std::to_string(stream));
+}
+
 int check_axis(std::int64_t axis, int rank) {
   if (axis >= -rank && axis < rank) return static_cast<int>(axis < 0 ? axis + rank : axis);
   throw ValueError("axis " + std::to_string(axis) + " is out of range for rank " + std::to_string(rank));

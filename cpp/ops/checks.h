@@ -33,6 +33,13 @@ void check_eps(double eps);
 // absent.
 void check_gamma_beta(Specs x, const Shape& expected);
 
+// Throws DTypeError, ShapeError unless there are at least `least` inputs, all of the first one's shape and
+// floating-point type: "input 2 has shape (4, 3), expected (4, 2), as input 0".
+void check_same(Specs x, std::size_t least);
+
+// Throws ValueError unless RandomState::stream takes it: "stream must lie between 0 and 2^23 - 1, got -1".
+void check_random_stream(std::int64_t stream);
+
 // The axis counted from the front. Throws ValueError when the rank doesn't have it.
 int check_axis(std::int64_t axis, int rank);
 

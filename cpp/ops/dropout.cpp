@@ -1,25 +1,41 @@
 #include "ops/dropout.h"
 
+#include <iterator>
 #include <sstream>
+#include <string_view>
 
 #include "core/error.h"
 #include "ops/checks.h"
 
 namespace fastcnn {
 
-Dropout::Dropout(double p, std::int64_t stream) : p_(p), stream_(static_cast<std::uint64_t>(stream)) {
+namespace {
+
+constexpr std::string_view names[] = {"training", "inference", "none"};
+
+Dropout::Scaling scaling_of(std::string_view name) {
+  for (std::size_t i = 0; i < std::size(names); ++i)
+    if (names[i] == name) return static_cast<Dropout::Scaling>(i);
+  throw ValueError("unknown scaling \"" + std::string(name) + "\", expected training, inference or none");
+}
+
+}  // namespace
+
+Dropout::Dropout(double p, std::int64_t stream, Scaling scaling) : p_(p), stream_(stream), scaling_(scaling) {
   if (!(p >= 0 && p <= 1)) throw ValueError("p must lie between 0 and 1, got " + std::to_string(p));
-  if (stream < 0 || stream >= 1 << 23)
-    throw ValueError("stream must lie between 0 and 2^23 - 1, got " + std::to_string(stream));
+  check_random_stream(stream);
 }
 
 OpPtr Dropout::make(Attributes& attributes) {
-  return std::make_shared<Dropout>(attributes.real("p", 0.5), attributes.integer("stream", 0));
+  const double p = attributes.real("p", 0.5);
+  const std::int64_t stream = attributes.integer("stream", 0);
+  return std::make_shared<Dropout>(p, stream, scaling_of(attributes.text("scaling", "training")));
 }
 
 std::string Dropout::describe(Specs) const {
   std::ostringstream out;
   out << "Dropout p=" << p_;
+  if (scaling_ != Scaling::training) out << ", scaling=" << names[static_cast<std::size_t>(scaling_)];
   return out.str();
 }
 

@@ -1,6 +1,7 @@
-// Inverted dropout (Srivastava et al. 2014, scaled in training): each element is 0 with probability p, else
-// multiplied by 1 / (1 - p); the identity outside of training. The mask is a pure function of the run's
-// random state, of `stream` and of the element's index, so backward makes it again and nothing is kept.
+// Dropout (Hinton et al. 2012): in training each element is 0 with probability p. So that its mean stays the same,
+// the others are divided by 1 - p in training (`Scaling::training`, "inverted"), or all are multiplied by it at
+// inference (`inference`, cuda-convnet2's dropout2); or not at all (`none`, its dropout). The mask is a pure function
+// of the run's random state, of `stream` and of the element's index, so backward makes it again and nothing is kept.
 #pragma once
 
 #include "ops/attributes.h"
@@ -10,8 +11,12 @@ namespace fastcnn {
 
 class Dropout final : public Op {
  public:
-  // Dropouts of one model take different streams. Throws ValueError unless 0 <= p <= 1, 0 <= stream < 2^23.
-  explicit Dropout(double p = 0.5, std::int64_t stream = 0);
+  enum class Scaling { training, inference, none };
+
+  // The random ops of one model take different streams. Throws ValueError unless 0 <= p <= 1, and as
+  // check_random_stream.
+  explicit Dropout(double p = 0.5, std::int64_t stream = 0, Scaling scaling = Scaling::training);
+  // p (0.5), stream (0), scaling ("training", "inference" or "none").
   static OpPtr make(Attributes& attributes);
 
   std::string_view kind() const override { return "dropout"; }
@@ -27,9 +32,12 @@ class Dropout final : public Op {
  private:
   // y = x times the mask and its scale.
   void apply(ConstView x, View y, const RunContext& run) const;
+  // y = x (1 - p).
+  void scale(ConstView x, View y) const;
 
   double p_;
-  std::uint64_t stream_;
+  std::int64_t stream_;
+  Scaling scaling_;
 };
 
 }  // namespace fastcnn

@@ -7,13 +7,14 @@
 namespace fastcnn {
 
 void Dropout::apply(ConstView x, View y, const RunContext& run) const {
+  if (!run.training && scaling_ == Scaling::inference) return scale(x, y);
   if (!run.training || p_ == 0) return parallel_copy(x.data, y.data, static_cast<std::int64_t>(y.spec.bytes()));
+  const double kept = scaling_ == Scaling::training ? 1 / (1 - p_) : 1.0;
   const DropoutMask mask = {
       .seed = run.random.seed,
-      // Past the small numbers that initialisers take as streams.
-      .counter = (stream_ + 1) << 40 | (run.random.step & ((std::uint64_t{1} << 40) - 1)),
+      .counter = run.random.stream(static_cast<std::uint64_t>(stream_)),
       .threshold = static_cast<std::uint32_t>(std::min(p_ * 0x1p32, 0x1p32 - 1)),
-      .scale = p_ < 1 ? 1 / (1 - p_) : 0.0,
+      .scale = p_ < 1 ? kept : 0.0,
   };
   dispatch_floating(y.spec.dtype, [&]<class T>() {
     constexpr std::int64_t block = 1024;
@@ -22,6 +23,15 @@ void Dropout::apply(ConstView x, View y, const RunContext& run) const {
     parallel_ranges((n + block - 1) / block, bytes, [&](std::int64_t first, std::int64_t last) {
       const std::int64_t begin = first * block, end = std::min(n, last * block);
       kernels<T>().dropout(mask, begin, x.as<T>() + begin, y.as<T>() + begin, end - begin);
+    });
+  });
+}
+
+void Dropout::scale(ConstView x, View y) const {
+  const Activation factor{.kind = Activation::Kind::linear, .a = 1 - p_, .b = 0};
+  dispatch_floating(y.spec.dtype, [&]<class T>() {
+    parallel_ranges(y.spec.shape.numel(), 2 * sizeof(T), [&](std::int64_t begin, std::int64_t end) {
+      kernels<T>().activation(factor, x.as<T>() + begin, y.as<T>() + begin, end - begin);
     });
   });
 }

@@ -1,53 +1,12 @@
-#include <algorithm>
-
 #include "ops/flatten.h"
-#include "ops/parallel.h"
+#include "ops/reshape.h"
 
 namespace fastcnn {
-namespace {
 
-// y (cols, rows) = x (rows, cols) transposed, in tiles that keep both sides' cache lines.
-template <class T>
-void transpose(const T* x, std::int64_t rows, std::int64_t cols, T* y) {
-  constexpr std::int64_t tile = 16;
-  for (std::int64_t i0 = 0; i0 < rows; i0 += tile)
-    for (std::int64_t j0 = 0; j0 < cols; j0 += tile)
-      for (std::int64_t j = j0; j < std::min(cols, j0 + tile); ++j)
-        for (std::int64_t i = i0; i < std::min(rows, i0 + tile); ++i) y[j * rows + i] = x[i * cols + j];
-}
-
-template <class T>
-void transpose_images(const T* x, std::int64_t images, std::int64_t rows, std::int64_t cols, T* y) {
-  const std::int64_t size = rows * cols;
-  parallel_ranges(images, 2 * size * std::int64_t{sizeof(T)}, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) transpose(x + i * size, rows, cols, y + i * size);
-  });
-}
-
-// The same elements under another shape, each side in its own storage order.
-template <class T>
-void reshape(ConstView x, View y, bool same_order) {
-  const Shape& from = x.spec.shape;
-  const Shape& to = y.spec.shape;
-  if (same_order)
-    parallel_copy(x.data, y.data, static_cast<std::int64_t>(x.spec.bytes()));
-  else if (from.rank() == 4)
-    transpose_images(x.as<T>(), from[0], from[2] * from[3], from[1], y.as<T>());
-  else
-    transpose_images(x.as<T>(), to[0], to[1], to[2] * to[3], y.as<T>());
-}
-
-}  // namespace
-
-void Flatten::forward(const ForwardArgs& args) const {
-  const bool same_order = forward_in_place({&args.x[0].spec, 1});
-  dispatch_floating(args.y.spec.dtype, [&]<class T>() { reshape<T>(args.x[0], args.y, same_order); });
-}
+void Flatten::forward(const ForwardArgs& args) const { copy_reshaped(args.x[0], args.y, nullptr); }
 
 void Flatten::backward(const BackwardArgs& args) const {
-  if (!args.dx[0]) return;
-  const bool same_order = backward_in_place({&args.dx[0].spec, 1});
-  dispatch_floating(args.dy.spec.dtype, [&]<class T>() { reshape<T>(args.dy, args.dx[0], same_order); });
+  if (args.dx[0]) copy_reshaped(args.dy, args.dx[0], nullptr);
 }
 
 }  // namespace fastcnn

@@ -138,7 +138,7 @@ class Op {
   // The same op with one more input, the last, of the output's shape, which is added to the output; null where
   // it can't (there is one already, or an activation, or an optional input of `x` without a place).
   virtual std::shared_ptr<const Op> fused_with_add(Specs /*x*/) const { return nullptr; }
-  // Whether the op is nothing but the sum of its two inputs (so that a producer may take it in).
+  // Whether the op is nothing but the sum of its inputs (so that a producer may take it in).
   virtual bool is_sum() const { return false; }
   // For inference: the same op with this done to each channel of its output; gamma, beta, mean and variance
   // are four more inputs, the last. Null where it can't, as above.

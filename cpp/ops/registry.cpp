@@ -10,6 +10,7 @@
 #include "ops/avg_pool2d.h"
 #include "ops/batch_norm.h"
 #include "ops/binary_cross_entropy.h"
+#include "ops/color_transform.h"
 #include "ops/concat.h"
 #include "ops/conv2d.h"
 #include "ops/conv_transpose2d.h"
@@ -24,6 +25,14 @@
 #include "ops/locally_connected2d.h"
 #include "ops/max_pool2d.h"
 #include "ops/pool_channels.h"
+#include "ops/maximum.h"
+#include "ops/multiply.h"
+#include "ops/noisy_relu.h"
+#include "ops/pad2d.h"
+#include "ops/prelu.h"
+#include "ops/reshape.h"
+#include "ops/resize2d.h"
+#include "ops/slice.h"
 #include "ops/softmax.h"
 #include "ops/softmax_cross_entropy.h"
 #include "ops/spatial_norm.h"
@@ -44,6 +53,7 @@ constexpr std::array entries = {
     Entry{"avg_pool2d", AvgPool2d::make},
     Entry{"batch_norm", BatchNorm::make},
     Entry{"binary_cross_entropy", BinaryCrossEntropy::make},
+    Entry{"color_transform", ColorTransform::make},
     Entry{"concat", Concat::make},
     Entry{"conv2d", Conv2d::make},
     Entry{"conv_transpose2d", ConvTranspose2d::make},
@@ -58,6 +68,14 @@ constexpr std::array entries = {
     Entry{"locally_connected2d", LocallyConnected2d::make},
     Entry{"max_pool2d", MaxPool2d::make},
     Entry{"pool_channels", PoolChannels::make},
+    Entry{"maximum", Maximum::make},
+    Entry{"multiply", Multiply::make},
+    Entry{"noisy_relu", NoisyRelu::make},
+    Entry{"pad2d", Pad2d::make},
+    Entry{"prelu", PRelu::make},
+    Entry{"reshape", Reshape::make},
+    Entry{"resize2d", Resize2d::make},
+    Entry{"slice", Slice::make},
     Entry{"softmax", Softmax::make},
     Entry{"softmax_cross_entropy", SoftmaxCrossEntropy::make},
     Entry{"spatial_norm", SpatialNorm::make},

@@ -6,7 +6,7 @@ from typing import Any, Final, TypedDict
 import numpy as np
 
 _Array = np.ndarray[Any, Any]
-_Attribute = bool | int | float | str | Sequence[int]
+_Attribute = bool | int | float | str | Sequence[float]
 
 __version__: str
 COMPILER: Final[str]

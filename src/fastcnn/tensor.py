@@ -111,7 +111,7 @@ class Tensor:
 
     def __mul__(self, other: Any) -> Tensor:
         if not isinstance(other, (int, float)):
-            return NotImplemented
+            return _tensor(apply(_core.make_op("multiply"), self, other))
         return self._scaled(float(other), 0.0)
 
     __rmul__ = __mul__

@@ -60,7 +60,7 @@ class Symbol:
 
     def __mul__(self, other: Any) -> Symbol:
         if not isinstance(other, (int, float)):
-            return NotImplemented
+            return self._tracer.add(_core.make_op("multiply"), (self, other))
         return self._scaled(float(other), 0.0)
 
     __rmul__ = __mul__

@@ -15,6 +15,7 @@
 #include "core/thread_pool.h"
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
+#include "cpu/reference/activation.h"
 #include "new_process.h"
 
 namespace fastcnn {
@@ -33,19 +34,6 @@ std::vector<T> whole_numbers(std::int64_t rows, std::int64_t cols, std::int64_t 
     }
   }
   return values;
-}
-
-double apply(const Activation& f, double x) {
-  switch (f.kind) {
-    case Activation::Kind::identity: return x;
-    case Activation::Kind::relu: return x > 0 ? x : 0;
-    case Activation::Kind::relu6: return std::min(std::max(x, 0.0), 6.0);
-    case Activation::Kind::sigmoid: return 1 / (1 + std::exp(-x));
-    case Activation::Kind::tanh: return f.a * std::tanh(f.b * x);
-    case Activation::Kind::square: return x * x;
-    case Activation::Kind::linear: return f.a * x + f.b;
-  }
-  return 0;
 }
 
 struct Setting {
@@ -134,7 +122,7 @@ class Problem {
     if (setting_.beta != 0) y += setting_.beta * before;
     if (setting_.bias) y += static_cast<double>(bias_[static_cast<std::size_t>(j)]);
     if (setting_.residual) y += static_cast<double>(residual_[static_cast<std::size_t>(i * gemm.ldc + j)]);
-    return apply(setting_.activation, y);
+    return reference::activation(setting_.activation, y);
   }
 
   Setting setting_;
@@ -219,7 +207,8 @@ TEST_P(GemmOf, ScalesByAlphaAndKeepsBetaTimesC) {
 TEST_P(GemmOf, FinishesWithBiasAndActivation) {
   using enum Activation::Kind;
   for (Activation f : {Activation{identity}, Activation{relu}, Activation{relu6}, Activation{sigmoid},
-                       Activation{tanh, 1.7159, 2.0 / 3}, Activation{square}, Activation{linear, 2, -1}}) {
+                       Activation{tanh, 1.7159, 2.0 / 3}, Activation{square}, Activation{linear, 2, -1},
+                       Activation{leaky_relu, 0.25}, Activation{elu, 0.5}}) {
     for (bool bias : {false, true}) {
       for (std::int64_t k : {0, 2, 700}) {
         expect_right_in_both_types(

@@ -21,6 +21,10 @@ TEST(Registry, makes_every_kind_under_its_name) {
     if (kind.ends_with("pool2d")) attributes["kernel"] = std::int64_t{2};
     if (kind == "pool_channels") attributes["size"] = std::int64_t{2};
     if (kind == "layer_norm") attributes["shape"] = std::vector<std::int64_t>{2};
+    if (kind == "color_transform") attributes["to"] = std::string("yuv");
+    if (kind == "pad2d") attributes["padding"] = std::vector<std::int64_t>{1, 1, 1, 1};
+    if (kind == "resize2d") attributes["output"] = std::vector<std::int64_t>{2, 2};
+    if (kind == "slice") attributes["stop"] = std::int64_t{1};
     const OpPtr op = make_op(kind, attributes);
     EXPECT_EQ(op->kind(), kind);
   }

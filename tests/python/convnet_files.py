@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from fastcnn import convnet
 
 DATA = """
@@ -50,7 +48,7 @@ def classifier(
 ) -> convnet.Network:
     """These layers between data and a head of four classes that reads layer `last`."""
     paths = write(folder, DATA + layers + HEAD.format(inputs=last), params + HEAD_PARAMS)
-    return load_or_skip(paths, shape)
+    return convnet.load(*paths, input_shape=shape)
 
 
 def measured(
@@ -61,12 +59,4 @@ def measured(
     paths = write(
         folder, f"{data}{layers}\n[cost]\ntype=cost.sum2\ninputs={last}\n", f"{params}\n[cost]\ncoeff=1\n"
     )
-    return load_or_skip(paths, shape)
-
-
-def load_or_skip(paths: tuple[Path, Path], shape: tuple[int, int, int] | None = None) -> convnet.Network:
-    """As convnet.load; skips the test where a layer is not there yet."""
-    try:
-        return convnet.load(*paths, input_shape=shape)
-    except (AttributeError, TypeError) as error:
-        pytest.skip(f"a layer that fastcnn.nn does not have yet: {error}")
+    return convnet.load(*paths, input_shape=shape)

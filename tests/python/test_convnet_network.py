@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from convnet_files import DATA, HEAD, HEAD_PARAMS, RATES, classifier, load_or_skip, measured, write
+from convnet_files import DATA, HEAD, HEAD_PARAMS, RATES, classifier, measured, write
 
 import fastcnn
 from fastcnn import convnet
@@ -213,7 +213,7 @@ def test_binomial_cross_entropy_of_labels_as_rows(tmp_path: Path) -> None:
     x, y = batch()
     rows = np.eye(4, dtype=np.float32)[y]
     for neuron in ("logistic", "brelu[1]"):
-        network = load_or_skip(write(tmp_path, layers.format(neuron), params), (3, 8, 8))
+        network = convnet.load(*write(tmp_path, layers.format(neuron), params), input_shape=(3, 8, 8))
         assert network.targets == [2]
         raw = network.model.eval()(x).numpy().astype(np.float64)
         p = 1 / (1 + np.exp(-raw)) if neuron == "logistic" else raw
@@ -242,7 +242,7 @@ def test_an_autoencoder_reads_no_labels(tmp_path: Path) -> None:
     )
     rates = "epsW=0.01\nepsB=0.01\nmomW=0.5\nmomB=0.5\n"
     params = f"[code]\n{rates}[recon]\n{rates}[sqdiff]\ncoeff=0.1\n"
-    network = load_or_skip(write(tmp_path, layers, params), (3, 8, 8))
+    network = convnet.load(*write(tmp_path, layers, params), input_shape=(3, 8, 8))
     assert network.targets == []
     x, y = batch()
     trainer = fastcnn.Trainer(network.model, network.criterion, network.optimizer())

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from convnet_files import load_or_skip
 
 import fastcnn
+from fastcnn import convnet
 
 _FOLDER = Path(os.environ.get("FASTCNN_CUDA_CONVNET", Path(__file__).parents[3] / "shared" / "cuda-convnet"))
 _LAYERS = sorted(_FOLDER.rglob("layers*.cfg"))
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(not _LAYERS, reason=f"no original files in {_FOL
 @pytest.mark.parametrize("layers", _LAYERS, ids=[path.name for path in _LAYERS])
 def test_an_original_file_loads_and_trains(layers: Path) -> None:
     fastcnn.manual_seed(0)
-    network = load_or_skip((layers, layers.with_name(layers.name.replace("layers", "layer-params", 1))))
+    network = convnet.load(layers, layers.with_name(layers.name.replace("layers", "layer-params", 1)))
     count = sum(parameter.size for parameter in network.model.parameters())
     assert count == _PARAMETERS.get(layers.name, count)
     if count > 10_000_000:

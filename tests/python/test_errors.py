@@ -77,8 +77,10 @@ def test_a_core_op_of_unknown_kind_names_the_near_one():
         fastcnn._core.make_op("conv2")
     with pytest.raises(ValueError, match="did you mean stride"):
         fastcnn._core.make_op("conv2d", strid=1)
-    with pytest.raises(TypeError, match="conv2d: stride: expected integers"):
+    with pytest.raises(ValueError, match=r"expected one positive integer or a pair, got \(1.5, 2.0\)"):
         fastcnn._core.make_op("conv2d", stride=(1.5, 2))
+    with pytest.raises(TypeError, match="conv2d: stride: expected numbers"):
+        fastcnn._core.make_op("conv2d", stride=("1", 2))
     with pytest.raises(TypeError, match="conv2d: stride: expected a number"):
         fastcnn._core.make_op("conv2d", stride=None)
 

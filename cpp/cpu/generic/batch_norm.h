@@ -86,7 +86,7 @@ inline void for_pieces(int64_t rows, int64_t cols, F body) {
 template <class V>
 void batch_norm(const BatchNormBlock<typename V::T>& b) {
   const bool stream = b.stream && can_stream<V>(b.y, b.cols);
-  with_activation<V>(b.f, [&](auto g) {
+  with_inlined<V>(b.f, [&](auto g) {
     for_pieces<V>(b.rows, b.cols, [&](auto columns, int64_t j, int64_t begin, int64_t end) {
       constexpr int count = decltype(columns)::vectors;
       V mean[count], scale[count], shift[count];
@@ -113,7 +113,7 @@ void batch_norm(const BatchNormBlock<typename V::T>& b) {
 template <class V>
 void batch_norm_sums(const BatchNormGradientBlock<typename V::T>& b, typename V::T* sum_dz,
                      typename V::T* sum_dz_x) {
-  with_activation<V>(b.f, [&](auto g) {
+  with_inlined<V>(b.f, [&](auto g) {
     for_column_blocks<V>(b.cols, [&](auto columns, int64_t j) {
       constexpr int count = decltype(columns)::vectors;
       V mean[count], scale[count], shift[count], sum[count] = {}, sum_x[count] = {};
@@ -150,7 +150,7 @@ void batch_norm_sums(const BatchNormGradientBlock<typename V::T>& b, typename V:
 template <class V>
 void batch_norm_gradient(const BatchNormGradientBlock<typename V::T>& b, const typename V::T* slope,
                          const typename V::T* offset, typename V::T* dx) {
-  with_activation<V>(b.f, [&](auto g) {
+  with_inlined<V>(b.f, [&](auto g) {
     for_pieces<V>(b.rows, b.cols, [&](auto columns, int64_t j, int64_t begin, int64_t end) {
       constexpr int count = decltype(columns)::vectors;
       V mean[count], scale[count], shift[count], slope_x[count], constant[count];

@@ -164,12 +164,10 @@ void depthwise_row(const DepthwiseRow<typename V::T>& r) {
   for_column_blocks<V>(r.channels - c,
                        [&](auto columns, int64_t j) { depthwise_outputs(r, bounds, columns, c + j); });
   if (bounded) return;
-  with_activation<V>(r.f, [&](auto g) {
-    for (int64_t i = 0; i < r.outputs; ++i) {
-      typename V::T* y = r.y + i * r.y_step * r.channels;
-      map<V>(y, y, r.channels, g);
-    }
-  });
+  for (int64_t i = 0; i < r.outputs; ++i) {
+    typename V::T* y = r.y + i * r.y_step * r.channels;
+    activation<V>(r.f, y, y, r.channels);
+  }
 }
 
 // Adds to `rows` rows of weights at once what `outputs` neighbouring gradients contribute.

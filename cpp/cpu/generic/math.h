@@ -88,6 +88,19 @@ inline V exp(V x) {
   return scaled * power_of_two<V>(parts.n - half - 1);
 }
 
+// 2 atanh(z) - 2 z by its series, for |z| <= (sqrt(2) - 1) / (sqrt(2) + 1).
+template <class V>
+inline V atanh_rest(V z) {
+  using T = typename V::T;
+  using Format = ExpFormat<T>;
+  const V square = z * z;
+  V series = V::broadcast(static_cast<T>(2.0 / (2 * Format::atanh_terms + 1)));
+#pragma GCC unroll 16
+  for (int i = Format::atanh_terms - 1; i >= 1; --i)
+    series = series * square + V::broadcast(static_cast<T>(2.0 / (2 * i + 1)));
+  return z * (square * series);
+}
+
 // x = 2^n m with m in [sqrt(1/2), sqrt(2)), log m = 2 atanh(z) with z = (m - 1) / (m + 1) by its series. What is below
 // the normal numbers counts as 0, whose logarithm is -inf; that of negative numbers is NaN.
 template <class V>
@@ -107,13 +120,8 @@ inline V log(V x) {
   const V n = V{__builtin_bit_cast(typename V::Raw, exponent | magic_bits)} - V::broadcast(magic + Format::bias);
   const V one = V::broadcast(1);
   const V z = (m - one) / (m + one);
-  const V square = z * z;
-  V series = V::broadcast(static_cast<T>(2.0 / (2 * Format::atanh_terms + 1)));
-#pragma GCC unroll 16
-  for (int i = Format::atanh_terms - 1; i >= 1; --i)
-    series = series * square + V::broadcast(static_cast<T>(2.0 / (2 * i + 1)));
   V y = n * V::broadcast(Format::ln2_high) +
-        ((z + z) + (z * (square * series) + n * V::broadcast(Format::ln2_low)));
+        ((z + z) + (atanh_rest(z) + n * V::broadcast(Format::ln2_low)));
   const T infinity = static_cast<T>(__builtin_inf());
   y.raw = x.raw >= V::broadcast(Format::smallest).raw ? y.raw : V::broadcast(-infinity).raw;
   y.raw = x.raw >= V{}.raw ? y.raw : V::broadcast(infinity - infinity).raw;  // of NaN, too
@@ -125,22 +133,114 @@ inline V sigmoid(V x) {
   return V::broadcast(1) / (V::broadcast(1) + exp(V::broadcast(0) - x));
 }
 
+// The sign bit of each lane of `sign` on the magnitude of x.
+template <class V>
+inline V copy_sign(V x, V sign) {
+  using Bits = typename ExpParts<V>::Bits;
+  const Bits mask = __builtin_bit_cast(Bits, V::broadcast(-static_cast<typename V::T>(0)).raw);
+  const Bits magnitude = __builtin_bit_cast(Bits, x.raw) & ~mask;
+  return {__builtin_bit_cast(typename V::Raw, magnitude | (__builtin_bit_cast(Bits, sign.raw) & mask))};
+}
+
+template <class V>
+inline V abs(V x) {
+  return copy_sign(x, V{});
+}
+
+// e^x - 1 for x <= 0.
+template <class V>
+inline V expm1_below_zero(V x) {
+  using Parts = ExpParts<V>;
+  using Format = typename Parts::Format;
+  const V lowest = V::broadcast(-2 * Format::tanh_is_one);  // e^x is nothing beside 1
+  x.raw = x.raw < lowest.raw ? lowest.raw : x.raw;
+  const Parts parts = exp_parts(x);
+  const V scale = power_of_two<V>(parts.n - (Format::bias + 2));
+  return scale * parts.q + (scale - V::broadcast(1));
+}
+
+// log(1 + x) for 0 <= x <= 1: as log, with m = 1 + x, halved above sqrt(2).
+template <class V>
+inline V log1p_within_one(V x) {
+  using T = typename V::T;
+  using Format = ExpFormat<T>;
+  const auto halved = x.raw > V::broadcast(static_cast<T>(0x1.a827999fcef32p-2)).raw;
+  const V one = V::broadcast(1);
+  const V above{halved ? (x - one).raw : x.raw};
+  const V below = x + V{halved ? V::broadcast(3).raw : V::broadcast(2).raw};
+  const V z = above / below;
+  const V low{halved ? V::broadcast(Format::ln2_low).raw : V{}.raw};
+  const V high{halved ? V::broadcast(Format::ln2_high).raw : V{}.raw};
+  return high + ((z + z) + (atanh_rest(z) + low));
+}
+
 // tanh |x| = e / (e + 2) with e = e^(2|x|) - 1 = 2^n q + (2^n - 1): nothing cancels near 0.
 template <class V>
 inline V tanh(V x) {
   using Parts = ExpParts<V>;
   using Format = typename Parts::Format;
-  using Bits = typename Parts::Bits;
-  const Bits sign_mask = Bits{} + (typename Format::Bits{1} << (sizeof(typename V::T) * 8 - 1));
-  const Bits bits = __builtin_bit_cast(Bits, x.raw);
-  V magnitude{__builtin_bit_cast(typename V::Raw, bits & ~sign_mask)};
+  V magnitude = abs(x);
   const V limit = V::broadcast(Format::tanh_is_one);
   magnitude.raw = magnitude.raw > limit.raw ? limit.raw : magnitude.raw;
   const Parts parts = exp_parts(magnitude + magnitude);
   const V scale = power_of_two<V>(parts.n - (Format::bias + 2));
   const V e = scale * parts.q + (scale - V::broadcast(1));
-  const V y = e / (e + V::broadcast(2));
-  return {__builtin_bit_cast(typename V::Raw, __builtin_bit_cast(Bits, y.raw) | (bits & sign_mask))};
+  return copy_sign(e / (e + V::broadcast(2)), x);
+}
+
+// Of `normal` below, from the lowest power on; the next coefficient is below the last place.
+template <class T>
+struct NormalSeries;
+template <>
+struct NormalSeries<float> {
+  static constexpr float p[] = {0.7552851271f,   -0.6078964038f,  0.3871375629f,   -0.1865267109f,  0.06039529587f,
+                                -0.007512231382f, -0.003476167895f, 0.001563786899f, 0.0001293256813f,
+                                -0.0001573205696f};
+};
+template <>
+struct NormalSeries<double> {
+  static constexpr double p[] = {
+      0.7552851304157514,     -0.607896641971893,     0.3871374007422266,     -0.1865218579595787,
+      0.06039657489036092,    -0.007540188968891619,  -0.0034796923566515025, 0.0016308184854735856,
+      0.00013334420916014778, -0.00023109513778728935, -1.907676030719098e-06, 3.514560235904452e-05,
+      7.146021531267462e-07,  -5.922893777541928e-06, -6.249551077565178e-07, 1.026984070143193e-06,
+      2.647337281979868e-07,  -1.622316320853567e-07, -7.878360342693638e-08, 1.9569608939974048e-08,
+      1.60673869573294e-08,   -1.277235143295772e-09, -1.6886576966786735e-09};
+};
+
+// The normal distribution at x: its density, and the probability of what lies below.
+template <class V>
+struct Normal {
+  V density, below;
+};
+
+// For z = |x|, below(-z) = e^(-z^2 / 2) p(u) / (z + 4), where p is the interpolation at Chebyshev's points of the
+// function that makes it equal, of u = (z - 4) / (z + 4) between -1 and 1. The square is exact in two parts, because
+// what it is off by, however small beside z^2, is a factor of the result.
+template <class V>
+inline Normal<V> normal(V x) {
+  using T = typename V::T;
+  using Format = ExpFormat<T>;
+  using Bits = typename ExpParts<V>::Bits;
+  const V limit = V::broadcast(39);  // there the density is 0, and infinity would give NaN
+  V z = abs(x);
+  z.raw = z.raw > limit.raw ? limit.raw : z.raw;
+  const Bits upper_half = Bits{} + (~typename Format::Bits{0} << (Format::mantissa / 2 + 1));
+  const V high{__builtin_bit_cast(typename V::Raw, __builtin_bit_cast(Bits, z.raw) & upper_half)};
+  const V low = z - high;
+  const V square = z * z;
+  const V rest = (high * high - square) + V::broadcast(2) * high * low + low * low;
+  const V half = V::broadcast(static_cast<T>(0.5));
+  const V e = exp(V{} - half * square);
+  const V power = e - e * (half * rest);
+  const V u = (z - V::broadcast(4)) / (z + V::broadcast(4));
+  constexpr int degree = sizeof(NormalSeries<T>::p) / sizeof(T) - 1;
+  V p = V::broadcast(NormalSeries<T>::p[degree]);
+#pragma GCC unroll 32
+  for (int i = degree - 1; i >= 0; --i) p = p * u + V::broadcast(NormalSeries<T>::p[i]);
+  const V tail = power * (p / (z + V::broadcast(4)));
+  const V below{x.raw > V{}.raw ? (V::broadcast(1) - tail).raw : tail.raw};
+  return {power * V::broadcast(static_cast<T>(0.39894228040143267794)), below};
 }
 
 }  // namespace fastcnn::generic

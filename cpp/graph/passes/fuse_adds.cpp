@@ -8,7 +8,7 @@ namespace fastcnn {
 
 Graph fuse_adds(const Graph& graph) {
   return fuse(graph, [&](const Node& node, const Producers& producers) -> std::optional<Fusion> {
-    if (!node.op->is_sum()) return {};
+    if (!node.op->is_sum() || node.inputs.size() != 2) return {};
     // Of two candidates the later one: the other's value exists when it runs.
     std::array<ValueId, 2> values{node.inputs[0], node.inputs[1]};
     if (values[0] < values[1]) std::swap(values[0], values[1]);

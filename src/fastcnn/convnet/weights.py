@@ -42,7 +42,7 @@ def fc(layer: Layer) -> Built:
     """outputs numbers, each a weighted sum of all inputs."""
     outputs = layer.section.integer("outputs", least=1)
     reads: list[Shape] = [(layer.count(i),) for i in range(len(layer.inputs))]
-    parts = [nn.Linear(count, outputs, bias=i == 0) for i, (count,) in enumerate(reads)]
+    parts: list[Weighted] = [nn.Linear(count, outputs, bias=i == 0) for i, (count,) in enumerate(reads)]
     return _weighted(layer, parts, reads, (outputs,))
 
 
@@ -53,7 +53,9 @@ def sfc(layer: Layer) -> Built:
     counts = [layer.count(i) for i in range(len(layer.inputs))]
     if any(count % parts for count in counts):
         raise layer.error(f"parts is {parts}, doesn't divide inputs of {counts} numbers", "parts")
-    layers = [SplitLinear(count, outputs, 1, groups=parts, bias=i == 0) for i, count in enumerate(counts)]
+    layers: list[Weighted] = [
+        SplitLinear(count, outputs, 1, groups=parts, bias=i == 0) for i, count in enumerate(counts)
+    ]
     return _weighted(layer, layers, [(count, 1, 1) for count in counts], (outputs, 1, 1))
 
 

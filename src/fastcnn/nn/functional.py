@@ -12,6 +12,7 @@ from typing import Any
 
 from fastcnn._arrays import as_array
 from fastcnn._core import Op, make_op
+from fastcnn.nn.options import convnet_resizing, crop_padding, gelu_kind, parts_of, resizing
 from fastcnn.nn.parameter import pair_of, shape_of
 from fastcnn.ops.pooling import nailbed_op, pool2d_op, pool_channels_op
 from fastcnn.tensor import Tensor, apply
@@ -158,16 +159,12 @@ def gaussian_blur(x: Any, kernel_size: int, sigma: float) -> Any:
 
 def nailbed(x: Any, stride: Pair, start: Pair | None = None) -> Any:
     """One pixel of each stride x stride, from `start` on; in the middle when None."""
-    return apply(nailbed_op(_shape_of(x), stride, start), x)
-
-
-def _shape_of(x: Any) -> tuple[int, ...]:
-    return tuple(x.shape if isinstance(x, (Symbol, Tensor)) else as_array(x, "input").shape)
+    return apply(nailbed_op(_shape(x), stride, start), x)
 
 
 def _adaptive_pool2d(kind: str, x: Any, output_size: Pair) -> Any:
     wanted = pair_of("adaptive_" + kind, "output_size", output_size)
-    if _shape_of(x)[2:] == wanted:
+    if _shape(x)[2:] == wanted:
         return x
     return apply(make_op(kind, output=wanted), x)
 
@@ -202,6 +199,83 @@ def square(x: Any) -> Any:
     return apply(make_op("activation", function="square"), x)
 
 
+def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+    """x where x > 0, else negative_slope x."""
+    return apply(make_op("activation", function="leaky_relu", a=negative_slope), x)
+
+
+def prelu(x: Any, weight: Any) -> Any:
+    """x where x > 0, else weight x; weight (1), or (c) for each channel."""
+    return apply(make_op("prelu"), x, weight)
+
+
+def noisy_relu(x: Any, training: bool = True) -> Any:
+    """max(x + sqrt(sigmoid(x)) z, 0), z standard normal; max(x, 0) unless training."""
+    if not training:
+        return relu(x)
+    return apply(make_op("noisy_relu", stream=_stream(x)), x)
+
+
+def bounded_relu(x: Any, a: float) -> Any:
+    """min(max(x, 0), a)."""
+    return apply(make_op("activation", function="bounded_relu", a=a), x)
+
+
+def double_relu(x: Any, a: float) -> Any:
+    """x - a tanh(x / a)."""
+    return apply(make_op("activation", function="double_relu", a=a), x)
+
+
+def softplus(x: Any, beta: float = 1.0) -> Any:
+    """log(1 + exp(beta x)) / beta."""
+    return apply(make_op("activation", function="softplus", a=beta), x)
+
+
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """x where x > 0, else alpha (exp(x) - 1)."""
+    return apply(make_op("activation", function="elu", a=alpha), x)
+
+
+def gelu(x: Any, approximate: str = "none") -> Any:
+    """x Phi(x), Phi being the normal distribution; approximate="tanh": x / 2 (1 + tanh(...))."""
+    return apply(make_op("activation", function=gelu_kind(approximate)), x)
+
+
+def silu(x: Any) -> Any:
+    """x / (1 + exp(-x))."""
+    return apply(make_op("activation", function="silu"), x)
+
+
+def hardsigmoid(x: Any) -> Any:
+    """min(max(x / 6 + 1/2, 0), 1)."""
+    return apply(make_op("activation", function="hard_sigmoid"), x)
+
+
+def hardswish(x: Any) -> Any:
+    """x min(max(x / 6 + 1/2, 0), 1)."""
+    return apply(make_op("activation", function="hard_swish"), x)
+
+
+def absolute(x: Any) -> Any:
+    """|x|."""
+    return apply(make_op("activation", function="abs"), x)
+
+
+def abs_tanh(x: Any, a: float = 1.0, b: float = 1.0) -> Any:
+    """a |tanh(b x)|."""
+    return apply(make_op("activation", function="abs_tanh", a=a, b=b), x)
+
+
+def sqrt(x: Any) -> Any:
+    """Square root."""
+    return apply(make_op("activation", function="sqrt"), x)
+
+
+def log(x: Any, a: float = 0.0) -> Any:
+    """Natural logarithm of x + a."""
+    return apply(make_op("activation", function="log", a=a), x)
+
+
 def affine(x: Any, a: float = 1.0, b: float = 0.0) -> Any:
     """a x + b, by element."""
     return apply(make_op("activation", function="linear", a=a, b=b), x)
@@ -212,11 +286,18 @@ def flatten(x: Any, start_dim: int = 1) -> Any:
     return apply(make_op("flatten", start_dim=start_dim), x)
 
 
-def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
-    """Inverted dropout: zeroes with probability p, divides the rest by 1 - p; x unless training."""
-    stream = x._tracer.next_stream() if isinstance(x, Symbol) and training else 0
-    op = make_op("dropout", p=p, stream=stream)
-    return apply(op, x) if training else x
+def dropout(x: Any, p: float = 0.5, training: bool = True, scaling: str = "training") -> Any:
+    """Zeroes with probability p in training. To keep the means, scaling="training" divides the rest by 1 - p,
+    and "inference" multiplies all by 1 - p unless training; "none" does neither."""
+    op = make_op("dropout", p=p, scaling=scaling, stream=_stream(x) if training else 0)
+    if training:
+        return apply(op, x)
+    return affine(x, 1 - p) if scaling == "inference" else x
+
+
+def _stream(x: Any) -> int:
+    """Random numbers of its own for a node of a model."""
+    return x._tracer.next_stream() if isinstance(x, Symbol) else 0
 
 
 def local_response_norm(
@@ -274,14 +355,86 @@ def batch_norm(
     return apply(op, x, weight, bias, running_mean, running_var)
 
 
-def add(a: Any, b: Any) -> Any:
-    """a + b, of one shape."""
-    return apply(make_op("add"), a, b)
+def add(*inputs: Any, coefficients: Sequence[float] | None = None) -> Any:
+    """Sum of inputs of one shape, each times its coefficient where there are any."""
+    options = {} if coefficients is None else {"coefficients": coefficients}
+    return apply(make_op("add", **options), *inputs)
+
+
+def maximum(*inputs: Any) -> Any:
+    """Largest of the inputs, of one shape, by element."""
+    return apply(make_op("maximum"), *inputs)
+
+
+def multiply(*inputs: Any) -> Any:
+    """Product of the inputs, of one shape, by element."""
+    return apply(make_op("multiply"), *inputs)
 
 
 def concat(inputs: Sequence[Any], dim: int = 1) -> Any:
     """Inputs side by side along axis `dim`."""
     return apply(make_op("concat", axis=dim), *inputs)
+
+
+def narrow(x: Any, dim: int, start: int, length: int) -> Any:
+    """Elements [start, start + length) of axis `dim`; start counts from the end where it is negative."""
+    start = start + _shape(x)[dim] if start < 0 else start
+    return apply(make_op("slice", start=start, stop=start + length, axis=dim), x)
+
+
+def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 1) -> tuple[Any, ...]:
+    """Parts of axis `dim`, of one size, the last one smaller if need be, or of these sizes."""
+    sizes = parts_of(_shape(x)[dim], split_size_or_sections)
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    return tuple(narrow(x, dim, start, size) for start, size in zip(starts, sizes, strict=True))
+
+
+def reshape(x: Any, shape: Sequence[int]) -> Any:
+    """The same elements in logical order under another shape, of which one extent may be -1."""
+    return apply(make_op("reshape", shape=tuple(shape)), x)
+
+
+def pad(x: Any, padding: Sequence[int], mode: str = "constant", value: float = 0.0) -> Any:
+    """x (n, c, h, w) with (left, right, top, bottom) columns and rows more, or fewer where negative.
+
+    mode: "constant" (value), "reflect" or "replicate".
+    """
+    return apply(make_op("pad2d", padding=tuple(padding), mode=mode, value=value), x)
+
+
+def crop(x: Any, top: int, left: int, height: int, width: int) -> Any:
+    """Rows [top, top + height) and columns [left, left + width) of x (n, c, h, w)."""
+    return pad(x, crop_padding(_shape(x), top, left, height, width))
+
+
+def interpolate(
+    x: Any,
+    size: Pair | None = None,
+    scale_factor: float | Sequence[float] | None = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+) -> Any:
+    """x (n, c, h, w) resized to `size`, or by `scale_factor`, by "nearest" pixels or "bilinear"."""
+    return apply(make_op("resize2d", **resizing(_shape(x), size, scale_factor, mode, align_corners)), x)
+
+
+def convnet_resize(x: Any, scale: float) -> Any:
+    """x (n, c, h, w) reduced by `scale`, bilinearly, as cuda-convnet's resize layer does it."""
+    return apply(make_op("resize2d", **convnet_resizing(_shape(x), scale)), x)
+
+
+def rgb_to_yuv(x: Any) -> Any:
+    """x (n, 3, h, w), red, green and blue, as Y, U and V."""
+    return apply(make_op("color_transform", to="yuv"), x)
+
+
+def rgb_to_lab(x: Any, center: bool = False) -> Any:
+    """x (n, 3, h, w), red, green and blue from 0 to 1, as L*, a* and b*; center: L* - 50."""
+    return apply(make_op("color_transform", to="lab", center=center), x)
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    return tuple(x.shape if isinstance(x, (Symbol, Tensor)) else as_array(x, "functional").shape)
 
 
 def softmax(x: Any, dim: int = 1) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 from fastcnn import _core
 from fastcnn._arrays import Array
 from fastcnn._core import make_op
+from fastcnn.nn.options import gelu_kind
 from fastcnn.ops._run import backward, forward, only
 
 
@@ -68,6 +69,174 @@ def affine(x: Any, a: float = 1.0, b: float = 0.0) -> Array:
 def affine_backward(dy: Any, x: Any, a: float = 1.0, b: float = 0.0) -> Array:
     """dx of `affine`: a dy."""
     return only(backward(_neuron("linear", a=a, b=b), dy, x))
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.01) -> Array:
+    """x where x > 0, else negative_slope x [Maas, Hannun and Ng, 2013]."""
+    return forward(_neuron("leaky_relu", a=negative_slope), x)
+
+
+def leaky_relu_backward(dy: Any, x: Any, negative_slope: float = 0.01) -> Array:
+    """dx of `leaky_relu`: dy where x > 0, else negative_slope dy."""
+    return only(backward(_neuron("leaky_relu", a=negative_slope), dy, x))
+
+
+def prelu(x: Any, w: Any) -> Array:
+    """x where x > 0, else w x [He et al., "Delving deep into rectifiers", 2015].
+
+    Args:
+        x: any shape with one slope, else (n, c) or (n, c, h, w).
+        w: (1), or (c): a slope per channel.
+    """
+    return forward(make_op("prelu"), x, w)
+
+
+def prelu_backward(dy: Any, x: Any, w: Any) -> tuple[Array, Array]:
+    """(dx, dw) of `prelu`: dy where x > 0, else w dy; the sum of dy x where x <= 0, by slope."""
+    dx, dw = backward(make_op("prelu"), dy, x, w)
+    assert dx is not None and dw is not None
+    return dx, dw
+
+
+def noisy_relu(x: Any, *, seed: int = 0, step: int = 0, stream: int = 0, training: bool = True) -> Array:
+    """max(x + sqrt(sigmoid(x)) z, 0), z standard normal; max(x, 0) unless training.
+
+    Nair and Hinton, "Rectified linear units improve restricted Boltzmann machines" (2010), section 2: noise
+    of variance sigmoid(x). z is a pure function of (seed, step, stream) and of the place.
+    """
+    return forward(make_op("noisy_relu", stream=stream), x, training=training, state=(seed, step))
+
+
+def noisy_relu_backward(dy: Any, x: Any, *, seed: int = 0, step: int = 0, stream: int = 0) -> Array:
+    """dx of `noisy_relu` in training: dy (1 + z sqrt(s) (1 - s) / 2), s = sigmoid(x), where y > 0; else 0."""
+    return only(backward(make_op("noisy_relu", stream=stream), dy, x, state=(seed, step)))
+
+
+def bounded_relu(x: Any, a: float) -> Array:
+    """min(max(x, 0), a), a > 0: cuda-convnet's brelu[a]."""
+    return forward(_neuron("bounded_relu", a=a), x)
+
+
+def bounded_relu_backward(dy: Any, x: Any, a: float) -> Array:
+    """dx of `bounded_relu`: dy where 0 < x < a, else 0."""
+    return only(backward(_neuron("bounded_relu", a=a), dy, x))
+
+
+def double_relu(x: Any, a: float) -> Array:
+    """x - a tanh(x / a): cuda-convnet2's drelu[a], flat around 0 and nearly straight beyond ±a."""
+    return forward(_neuron("double_relu", a=a), x)
+
+
+def double_relu_backward(dy: Any, x: Any, a: float) -> Array:
+    """dx of `double_relu`: dy tanh²(x / a)."""
+    return only(backward(_neuron("double_relu", a=a), dy, x))
+
+
+def softplus(x: Any, beta: float = 1.0) -> Array:
+    """y = log(1 + exp(beta x)) / beta, beta > 0 [Dugas et al., 2001]: cuda-convnet's softrelu.
+
+    Exact over the whole range: there is no threshold (PyTorch's 20, cuda-convnet's 4) beyond which y = x.
+    """
+    return forward(_neuron("softplus", a=beta), x)
+
+
+def softplus_backward(dy: Any, x: Any, beta: float = 1.0) -> Array:
+    """dx of `softplus`: dy sigmoid(beta x) = dy (1 - exp(-beta y))."""
+    return only(backward(_neuron("softplus", a=beta), dy, x))
+
+
+def elu(x: Any, alpha: float = 1.0) -> Array:
+    """y = x where x > 0, else alpha (exp(x) - 1), alpha >= 0 [Clevert, Unterthiner and Hochreiter, 2016]."""
+    return forward(_neuron("elu", a=alpha), x)
+
+
+def elu_backward(dy: Any, x: Any, alpha: float = 1.0) -> Array:
+    """dx of `elu`: dy where x > 0, else dy (y + alpha)."""
+    return only(backward(_neuron("elu", a=alpha), dy, x))
+
+
+def gelu(x: Any, approximate: str = "none") -> Array:
+    """x Phi(x), Phi being the normal distribution [Hendrycks and Gimpel, 2016].
+
+    Args:
+        approximate: "tanh" for x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x³))), the same within 5e-4.
+    """
+    return forward(make_op("activation", function=gelu_kind(approximate)), x)
+
+
+def gelu_backward(dy: Any, x: Any, approximate: str = "none") -> Array:
+    """dx of `gelu`: dy (Phi(x) + x exp(-x² / 2) / sqrt(2 pi)), or the derivative of the other formula."""
+    return only(backward(make_op("activation", function=gelu_kind(approximate)), dy, x))
+
+
+def silu(x: Any) -> Array:
+    """x sigmoid(x) [Elfwing, Uchibe and Doya, 2017]: Swish."""
+    return forward(_neuron("silu"), x)
+
+
+def silu_backward(dy: Any, x: Any) -> Array:
+    """dx of `silu`: dy s (1 + x (1 - s)) with s = sigmoid(x)."""
+    return only(backward(_neuron("silu"), dy, x))
+
+
+def hardsigmoid(x: Any) -> Array:
+    """min(max(x / 6 + 1/2, 0), 1) [Howard et al., "Searching for MobileNetV3", 2019]."""
+    return forward(_neuron("hard_sigmoid"), x)
+
+
+def hardsigmoid_backward(dy: Any, x: Any) -> Array:
+    """dx of `hardsigmoid`: dy / 6 where -3 < x < 3, else 0."""
+    return only(backward(_neuron("hard_sigmoid"), dy, x))
+
+
+def hardswish(x: Any) -> Array:
+    """x hardsigmoid(x) [Howard et al., "Searching for MobileNetV3", 2019]."""
+    return forward(_neuron("hard_swish"), x)
+
+
+def hardswish_backward(dy: Any, x: Any) -> Array:
+    """dx of `hardswish`: dy (x / 3 + 1/2) where -3 < x < 3, dy above, 0 below."""
+    return only(backward(_neuron("hard_swish"), dy, x))
+
+
+def absolute(x: Any) -> Array:
+    """|x|."""
+    return forward(_neuron("abs"), x)
+
+
+def absolute_backward(dy: Any, x: Any) -> Array:
+    """dx of `absolute`: dy times the sign of x, 0 at 0."""
+    return only(backward(_neuron("abs"), dy, x))
+
+
+def abs_tanh(x: Any, a: float = 1.0, b: float = 1.0) -> Array:
+    """a |tanh(b x)|: cuda-convnet's abstanh[a,b] [Jarrett et al., 2009, rectify so]."""
+    return forward(_neuron("abs_tanh", a=a, b=b), x)
+
+
+def abs_tanh_backward(dy: Any, x: Any, a: float = 1.0, b: float = 1.0) -> Array:
+    """dx of `abs_tanh`: dy a b (1 - tanh²(b x)) times the sign of b x, 0 at 0."""
+    return only(backward(_neuron("abs_tanh", a=a, b=b), dy, x))
+
+
+def sqrt(x: Any) -> Array:
+    """Square root; NaN below 0."""
+    return forward(_neuron("sqrt"), x)
+
+
+def sqrt_backward(dy: Any, x: Any) -> Array:
+    """dx of `sqrt`: dy / (2 y), infinite at 0."""
+    return only(backward(_neuron("sqrt"), dy, x))
+
+
+def log(x: Any, a: float = 0.0) -> Array:
+    """Natural logarithm of x + a: cuda-convnet2's log[a]. NaN where x + a < 0."""
+    return forward(_neuron("log", a=a), x)
+
+
+def log_backward(dy: Any, x: Any, a: float = 0.0) -> Array:
+    """dx of `log`: dy / (x + a)."""
+    return only(backward(_neuron("log", a=a), dy, x))
 
 
 def _neuron(function: str, **coefficients: float) -> _core.Op:

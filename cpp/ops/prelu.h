@@ -1,0 +1,26 @@
+// y = x where x > 0, else w x, with learned slopes w: one for all elements, or one for each channel (He et al.,
+// "Delving deep into rectifiers", 2015). Inputs x, w; w of rank 1 has 1 element, or as many as x has channels.
+#pragma once
+
+#include "ops/attributes.h"
+#include "ops/op.h"
+
+namespace fastcnn {
+
+class PRelu final : public Op {
+ public:
+  static OpPtr make(Attributes& attributes);
+
+  std::string_view kind() const override { return "prelu"; }
+  std::string describe(Specs x) const override;
+  Spec infer(Specs x) const override;
+  Needs backward_needs(Specs) const override { return {.x = 1}; }
+  ScratchSize scratch(Specs x, Phase phase) const override;
+  bool forward_in_place(Specs) const override { return true; }
+  bool backward_in_place(Specs) const override { return true; }
+  bool is_cheap() const override { return true; }
+  void forward(const ForwardArgs& args) const override;
+  void backward(const BackwardArgs& args) const override;
+};
+
+}  // namespace fastcnn

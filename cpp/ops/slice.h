@@ -1,0 +1,27 @@
+// A contiguous range [start, stop) of an axis, by default of the channels. Its gradient is 0 elsewhere.
+#pragma once
+
+#include "ops/attributes.h"
+#include "ops/op.h"
+
+namespace fastcnn {
+
+class Slice final : public Op {
+ public:
+  // Throws ValueError unless 0 <= start < stop.
+  Slice(std::int64_t start, std::int64_t stop, std::int64_t axis = 1);
+  // start (0), stop (required), axis (1).
+  static OpPtr make(Attributes& attributes);
+
+  std::string_view kind() const override { return "slice"; }
+  std::string describe(Specs x) const override;
+  Spec infer(Specs x) const override;
+  Needs backward_needs(Specs) const override { return {}; }
+  void forward(const ForwardArgs& args) const override;
+  void backward(const BackwardArgs& args) const override;
+
+ private:
+  std::int64_t start_, stop_, axis_;
+};
+
+}  // namespace fastcnn

@@ -1,0 +1,113 @@
+"""What the options of functions and layers, which are PyTorch's, mean to the ops."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from fastcnn import _core
+
+Pair = int | Sequence[int]
+
+
+def gelu_kind(approximate: str) -> str:
+    """The activation that PyTorch's option means."""
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f'gelu: approximate is {approximate!r}, expected "none" or "tanh"')
+    return "gelu" if approximate == "none" else "gelu_tanh"
+
+
+def parts_of(extent: int, split_size_or_sections: int | Sequence[int]) -> list[int]:
+    """The sizes that PyTorch's split gives the parts of an axis."""
+    if not isinstance(split_size_or_sections, int):
+        sizes = list(split_size_or_sections)
+        if sum(sizes) != extent:
+            raise _core.ShapeError(
+                f"split: the parts {tuple(sizes)} don't add up to the axis's {extent} elements"
+            )
+        return sizes
+    size = split_size_or_sections
+    if size < 1:
+        raise ValueError(f"split: parts of {size}, expected at least 1")
+    return [min(size, extent - start) for start in range(0, extent, size)]
+
+
+def four_of(layer: str, padding: int | Sequence[int]) -> tuple[int, int, int, int]:
+    """(left, right, top, bottom) from these or one number for all."""
+    four = (padding,) * 4 if isinstance(padding, int) else tuple(padding)
+    if len(four) != 4 or not all(isinstance(amount, int) for amount in four):
+        raise ValueError(
+            f"{layer}: padding is {padding!r}, expected one integer or left, right, top and bottom"
+        )
+    return four
+
+
+def crop_padding(
+    shape: Sequence[int], top: int, left: int, height: int, width: int
+) -> tuple[int, int, int, int]:
+    """The negative padding that leaves these rows and columns of images of that shape."""
+    if len(shape) != 4:
+        raise _core.ShapeError(f"crop: x has shape {tuple(shape)}, expected (n, c, h, w)")
+    bottom, right = shape[2] - top - height, shape[3] - left - width
+    if min(top, left, bottom, right) < 0 or min(height, width) < 1:
+        raise _core.ShapeError(
+            f"crop: {height}×{width} pixels from row {top} and column {left} are not within x={tuple(shape)}"
+        )
+    return -left, -right, -top, -bottom
+
+
+def check_interpolation(
+    size: Pair | None,
+    scale_factor: float | Sequence[float] | None,
+    mode: str,
+    align_corners: bool | None,
+) -> None:
+    """Raises ValueError for options that don't go together."""
+    if (size is None) == (scale_factor is None):
+        raise ValueError(f"interpolate: size={size}, scale_factor={scale_factor}; expected one of them")
+    if mode not in ("nearest", "bilinear"):
+        raise ValueError(f'interpolate: mode is {mode!r}, expected "nearest" or "bilinear"')
+    if mode == "nearest" and align_corners is not None:
+        raise ValueError('interpolate: align_corners is an option of mode="bilinear"')
+
+
+def resizing(
+    shape: Sequence[int],
+    size: Pair | None,
+    scale_factor: float | Sequence[float] | None,
+    mode: str,
+    align_corners: bool | None,
+) -> dict[str, Any]:
+    """The attributes of the op that PyTorch's options mean for x of that shape."""
+    check_interpolation(size, scale_factor, mode, align_corners)
+    if len(shape) != 4:
+        raise _core.ShapeError(f"interpolate: x has shape {tuple(shape)}, expected (n, c, h, w)")
+    coordinates = "align_corners" if align_corners else "half_pixels"
+    if scale_factor is None:
+        return {"output": size, "mode": mode, "coordinates": coordinates}
+    factors = (scale_factor,) * 2 if isinstance(scale_factor, (int, float)) else tuple(scale_factor)
+    if len(factors) != 2 or not all(f > 0 for f in factors):
+        raise ValueError(f"interpolate: scale_factor is {scale_factor}, expected a positive number or a pair")
+    output = tuple(math.floor(extent * f) for extent, f in zip(shape[2:], factors, strict=True))
+    return {
+        "output": output,
+        "mode": mode,
+        "coordinates": coordinates,
+        "scale": tuple(1.0 / f for f in factors),
+    }
+
+
+def check_reduction(scale: float) -> None:
+    """Raises ValueError unless it is positive."""
+    if not 0 < scale < math.inf:
+        raise ValueError(f"resize: scale is {scale}, expected a positive number")
+
+
+def convnet_resizing(shape: Sequence[int], scale: float) -> dict[str, Any]:
+    """The attributes of the op that cuda-convnet's layer is for x of that shape."""
+    check_reduction(scale)
+    if len(shape) != 4:
+        raise _core.ShapeError(f"resize: x has shape {tuple(shape)}, expected (n, c, h, w)")
+    output = tuple(math.floor(extent / scale) for extent in shape[2:])
+    return {"output": output, "mode": "bilinear", "coordinates": "centred", "scale": (float(scale),) * 2}
