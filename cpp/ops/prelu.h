@@ -14,7 +14,7 @@ class PRelu final : public Op {
   std::string_view kind() const override { return "prelu"; }
   std::string describe(Specs x) const override;
   Spec infer(Specs x) const override;
-  Needs backward_needs(Specs) const override { return {.x = 1}; }
+  Needs backward_needs(Specs) const override { return {.x = 0b11}; }
   ScratchSize scratch(Specs x, Phase phase) const override;
   bool forward_in_place(Specs) const override { return true; }
   bool backward_in_place(Specs) const override { return true; }

@@ -24,11 +24,11 @@
 #include "ops/local_response_norm.h"
 #include "ops/locally_connected2d.h"
 #include "ops/max_pool2d.h"
-#include "ops/pool_channels.h"
 #include "ops/maximum.h"
 #include "ops/multiply.h"
 #include "ops/noisy_relu.h"
 #include "ops/pad2d.h"
+#include "ops/pool_channels.h"
 #include "ops/prelu.h"
 #include "ops/reshape.h"
 #include "ops/resize2d.h"
@@ -67,11 +67,11 @@ constexpr std::array entries = {
     Entry{"local_response_norm", LocalResponseNorm::make},
     Entry{"locally_connected2d", LocallyConnected2d::make},
     Entry{"max_pool2d", MaxPool2d::make},
-    Entry{"pool_channels", PoolChannels::make},
     Entry{"maximum", Maximum::make},
     Entry{"multiply", Multiply::make},
     Entry{"noisy_relu", NoisyRelu::make},
     Entry{"pad2d", Pad2d::make},
+    Entry{"pool_channels", PoolChannels::make},
     Entry{"prelu", PRelu::make},
     Entry{"reshape", Reshape::make},
     Entry{"resize2d", Resize2d::make},

@@ -12,9 +12,17 @@ from typing import Any
 
 from fastcnn._arrays import as_array
 from fastcnn._core import Op, make_op
-from fastcnn.nn.options import convnet_resizing, crop_padding, gelu_kind, parts_of, resizing
+from fastcnn.nn.options import (
+    convnet_resizing,
+    crop_padding,
+    gelu_kind,
+    nailbed_op,
+    parts_of,
+    pool2d_op,
+    pool_channels_op,
+    resizing,
+)
 from fastcnn.nn.parameter import pair_of, shape_of
-from fastcnn.ops.pooling import nailbed_op, pool2d_op, pool_channels_op
 from fastcnn.tensor import Tensor, apply
 from fastcnn.trace import Symbol
 

@@ -8,8 +8,8 @@ from fastcnn import _core
 from fastcnn.nn import functional
 from fastcnn.nn.functional import Pair
 from fastcnn.nn.module import Module
+from fastcnn.nn.options import pool2d_op, pool_channels_op
 from fastcnn.nn.parameter import pair_of
-from fastcnn.ops.pooling import pool2d_op, pool_channels_op
 
 
 class _Pool2d(Module):

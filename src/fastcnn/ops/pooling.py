@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastcnn import _core
 from fastcnn._arrays import Array, as_array
 from fastcnn._core import make_op
+from fastcnn.nn.options import nailbed_op, pool2d_op, pool_channels_op
 from fastcnn.ops._run import backward, forward, only
 
 Pair = int | Sequence[int]
@@ -231,54 +231,3 @@ def nailbed(x: Any, stride: Pair, start: Pair | None = None) -> Array:
 def nailbed_backward(dy: Any, x: Any, stride: Pair, start: Pair | None = None) -> Array:
     """dx of `nailbed`: dy on the grid, 0 beside it. Of x only the shape matters."""
     return only(backward(nailbed_op(as_array(x, "nailbed").shape, stride, start), dy, x))
-
-
-def nailbed_op(shape: Sequence[int], stride: Pair, start: Pair | None) -> _core.Op:
-    """Sums of windows of one pixel, for inputs of this shape."""
-    if start is None and len(shape) == 4:
-        strides = (stride, stride) if isinstance(stride, int) else stride
-        start = tuple(_middle(extent, step) for extent, step in zip(shape[2:], strides, strict=True))
-    return pool2d_op("avg_pool2d", 1, stride, start=start, sum=True)
-
-
-def _middle(extent: int, stride: int) -> int:
-    return (extent - stride * (-(-extent // stride) - 1)) // 2 if stride > 0 else 0
-
-
-def pool_channels_op(
-    pool: str,
-    size: int,
-    stride: int | None = None,
-    start: int = 0,
-    output_size: int | None = None,
-    ceil_mode: bool = False,
-) -> _core.Op:
-    """A pool across channels, for functions and layers."""
-    given = {} if start == 0 else {"start": start}
-    if output_size is not None:
-        given["output"] = output_size
-    stride = size if stride is None else stride
-    return make_op("pool_channels", pool=pool, size=size, stride=stride, ceil_mode=ceil_mode, **given)
-
-
-def pool2d_op(
-    kind: str,
-    kernel_size: Pair,
-    stride: Pair | None = None,
-    padding: Pair = 0,
-    ceil_mode: bool = False,
-    start: Pair | None = None,
-    output_size: Pair | None = None,
-    **options: Any,
-) -> _core.Op:
-    """A pool over windows that slide, for functions and layers."""
-    given = {"start": start, "output": output_size}
-    return make_op(
-        kind,
-        kernel=kernel_size,
-        stride=kernel_size if stride is None else stride,
-        pad=padding,
-        ceil_mode=ceil_mode,
-        **{name: value for name, value in given.items() if value is not None},
-        **options,
-    )
