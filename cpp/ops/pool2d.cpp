@@ -73,8 +73,9 @@ Spec infer_pool(const PoolSpec& spec, Specs x) {
 }
 
 PoolAxis slide_pool_axis(const PoolSpec& spec, std::size_t i, std::int64_t in, std::string_view name) {
-  const std::string along = " along the " + std::string(name);
-  const std::string input = "input of " + std::to_string(in);
+  const auto input = [&](const std::string& from = "") {
+    return "input of " + std::to_string(in) + from + " along the " + std::string(name);
+  };
   PoolAxis axis{.in = in,
                 .out = spec.output ? (*spec.output)[i] : 0,
                 .kernel = spec.kernel[i],
@@ -83,7 +84,7 @@ PoolAxis slide_pool_axis(const PoolSpec& spec, std::size_t i, std::int64_t in, s
                 .padded_end = in + spec.pad[i]};
   if (axis.kernel == 0) return axis;
   if (axis.start >= in)
-    throw ShapeError("start of " + std::to_string(axis.start) + " is beyond the " + input + along);
+    throw ShapeError("start of " + std::to_string(axis.start) + " is beyond the " + input());
   if (!spec.output) {
     const std::int64_t extent = axis.padded_end - axis.start;
     const std::int64_t slack = extent - axis.kernel + (spec.ceil_mode ? axis.stride - 1 : 0);
@@ -91,7 +92,7 @@ PoolAxis slide_pool_axis(const PoolSpec& spec, std::size_t i, std::int64_t in, s
       std::string from;
       if (spec.pad[i] > 0) from = " padded to " + std::to_string(extent);
       if (spec.start) from = " from " + std::to_string(axis.start) + " on";
-      throw ShapeError("kernel of " + std::to_string(axis.kernel) + " is larger than the " + input + from + along);
+      throw ShapeError("kernel of " + std::to_string(axis.kernel) + " is larger than the " + input(from));
     }
     axis.out = slack / axis.stride + 1;
     if (axis.start + (axis.out - 1) * axis.stride >= in) --axis.out;
@@ -99,7 +100,7 @@ PoolAxis slide_pool_axis(const PoolSpec& spec, std::size_t i, std::int64_t in, s
   const std::int64_t last = axis.start + (axis.out - 1) * axis.stride;
   if (last >= in) {
     throw ShapeError("the last of " + std::to_string(axis.out) + " windows begins at " + std::to_string(last) +
-                     ", beyond the " + input + along);
+                     ", beyond the " + input());
   }
   return axis;
 }
