@@ -111,7 +111,7 @@ def test_split_layers_share_out_the_channels():
     np.testing.assert_array_equal(middle, X[:, 1:3].astype("f4"))
     swapped.backward(Y[:, [1, 2, 0]].astype("f4"))
     np.testing.assert_array_equal(x.grad, Y.astype("f4"))
-    with pytest.raises(ShapeError, match="add up to the axis.s 3"):
+    with pytest.raises(ShapeError, match="add up to the axis"):
         nn.Split((1, 1))(X)
     with pytest.raises(ValueError, match="start < stop"):
         nn.Slice(2, 2)
