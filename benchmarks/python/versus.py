@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from versus import report
-from versus.cases import NETWORKS
+from versus.cases import DEFAULT_NETWORKS, NETWORKS
 from versus.environment import Others, warn_if_busy
 from versus.peers import PEERS
 from versus.run import CASES, Choice, Run
@@ -25,7 +25,7 @@ from versus.run import CASES, Choice, Run
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="fastcnn beside its peers, as ratios.")
-    parser.add_argument("--networks", nargs="+", choices=tuple(NETWORKS), default=tuple(NETWORKS))
+    parser.add_argument("--networks", nargs="+", choices=tuple(NETWORKS), default=DEFAULT_NETWORKS)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES)
     parser.add_argument("--peers", nargs="+", choices=tuple(PEERS), default=tuple(PEERS))
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], metavar="N", help="default: 1 2")

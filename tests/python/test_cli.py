@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import fastcnn
+from fastcnn import models
 from fastcnn.cli import main
 from fastcnn.data import load, write_idx
 from fastcnn.train import gradients
@@ -258,6 +259,16 @@ def test_plan_bounds_the_speed_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert "64 cores" in capsys.readouterr().out
 
 
+def test_models_lists_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+    listed = run_json(capsys, "models")["models"]
+    assert listed.keys() == models.REGISTRY.keys()
+    assert listed["lenet"]["parameters"] == 431_080 and listed["lenet"]["input_shape"] == [1, 28, 28]
+    assert main(["models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(models.REGISTRY)
+    assert max(map(len, lines)) <= 110
+
+
 def test_info_says_what_runs_here(capsys: pytest.CaptureFixture[str]) -> None:
     result = run_json(capsys, "info")
     assert result["version"] == fastcnn.__version__
@@ -277,7 +288,7 @@ def test_info_says_what_runs_here(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "lenet", "extra"], "unexpected argument 'extra'"),
         (["train", "alexnt"], "no model 'alexnt'; did you mean alexnet?"),
         (["summary", "lenett"], "no model 'lenett'; did you mean lenet?"),
-        (["time", "other"], "no model 'other'; known models: lenet, cifar_quick, alexnet, vgg11"),
+        (["time", "other"], "no model 'other'; known models: lenet, cifar_quick, cifar_80sec"),
         (["train", "--epochs", "0"], "--epochs: expected a whole number from 1"),
         (["train", "--epochs"], "--epochs: expected one argument"),
         (["train", "--batch-size", "-4"], "--batch-size: expected"),

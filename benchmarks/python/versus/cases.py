@@ -35,7 +35,13 @@ NETWORKS = {
     "resnet18": Network((3, 224, 224), 1000, 32, (32,)),
     "resnet50": Network((3, 224, 224), 1000, 16, (16, 32)),
     "mobilenet_v2": Network((3, 224, 224), 1000, 32, (32,)),
+    "alexnet_one_tower": Network((3, 224, 224), 1000, 64, (64,)),
+    "vgg16": Network((3, 224, 224), 1000, 16, (16,)),
+    "googlenet": Network((3, 224, 224), 1000, 32, (32,)),
+    "squeezenet1_1": Network((3, 224, 224), 1000, 32, (32,)),
+    "densenet121": Network((3, 224, 224), 1000, 16, (16,)),
 }
+DEFAULT_NETWORKS = ("lenet", "cifar_quick", "alexnet", "vgg11", "resnet18", "resnet50", "mobilenet_v2")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from fastcnn import __version__
-from fastcnn.cli import evaluate, info, plan, predict, summary, time, train
+from fastcnn.cli import evaluate, info, models, plan, predict, summary, time, train
 from fastcnn.cli.parser import CommandError, Parser, UsageError, did_you_mean
 from fastcnn.data import DataError
 from fastcnn.info import info as info_of_build
@@ -20,6 +20,7 @@ _COMMANDS = {
     "summary": summary,
     "time": time,
     "plan": plan,
+    "models": models,
     "info": info,
 }
 _INTERRUPTED = 128 + signal.SIGINT

@@ -111,6 +111,21 @@ def resnet18(num_classes: int = 1000) -> ResNet:
     return ResNet(BasicBlock, (2, 2, 2, 2), num_classes)
 
 
+def resnet34(num_classes: int = 1000) -> ResNet:
+    """ResNet-34 for images (n, 3, 224, 224); 21,797,672 parameters for 1,000 classes."""
+    return ResNet(BasicBlock, (3, 4, 6, 3), num_classes)
+
+
 def resnet50(num_classes: int = 1000) -> ResNet:
     """ResNet-50 for images (n, 3, 224, 224); 25,557,032 parameters for 1,000 classes."""
     return ResNet(Bottleneck, (3, 4, 6, 3), num_classes)
+
+
+def resnet101(num_classes: int = 1000) -> ResNet:
+    """ResNet-101 for images (n, 3, 224, 224); 44,549,160 parameters for 1,000 classes."""
+    return ResNet(Bottleneck, (3, 4, 23, 3), num_classes)
+
+
+def resnet152(num_classes: int = 1000) -> ResNet:
+    """ResNet-152 for images (n, 3, 224, 224); 60,192,808 parameters for 1,000 classes."""
+    return ResNet(Bottleneck, (3, 8, 36, 3), num_classes)

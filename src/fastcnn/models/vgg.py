@@ -1,4 +1,4 @@
-"""VGG with eleven layers."""
+"""VGG, with 11 to 19 layers that have weights."""
 
 from __future__ import annotations
 
@@ -6,34 +6,38 @@ from typing import Any
 
 from fastcnn import nn
 
-_POOL = 0
-_VGG11 = (64, _POOL, 128, _POOL, 256, 256, _POOL, 512, 512, _POOL, 512, 512, _POOL)
+# Convolutions of each stage, by the paper's name of the configuration (table 1).
+_DEPTHS = {"A": (1, 1, 2, 2, 2), "B": (2, 2, 2, 2, 2), "D": (2, 2, 3, 3, 3), "E": (2, 2, 4, 4, 4)}
+_WIDTHS = (64, 128, 256, 512, 512)
 
 
 class VGG(nn.Module):
-    """Convolutions 3x3 between poolings, and three linear layers.
+    """Five stages of convolutions 3x3, each pooled, and three linear layers.
 
     Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition" (2015), as
-    torchvision has it, without batch normalisation. Reads (n, 3, 224, 224), returns logits (n, num_classes).
-    Convolutions start as He's normal for fan_out, linear layers as N(0, 0.01), biases as 0.
+    torchvision has it. Reads (n, 3, 224, 224) and other sizes from 32 on, returns logits (n, num_classes).
+    Convolutions start as He's normal for fan_out, batch normalisation as the identity, linear layers as
+    N(0, 0.01), biases as 0.
 
     Args:
-        layers: output channels of each convolution, and 0 for a pooling.
+        configuration: "A", "B", "D" or "E" of the paper's table 1: 11, 13, 16 or 19 layers with weights.
+        batch_norm: batch normalisation behind each convolution, which the paper doesn't have.
     """
 
     input_shape = (3, 224, 224)
 
-    def __init__(self, layers: tuple[int, ...], num_classes: int = 1000) -> None:
+    def __init__(self, configuration: str, num_classes: int = 1000, batch_norm: bool = False) -> None:
         super().__init__()
         self.features = nn.Sequential()
         channels = 3
-        for width in layers:
-            if width == _POOL:
-                self.features.append(nn.MaxPool2d(2, stride=2))
-                continue
-            self.features.append(nn.Conv2d(channels, width, 3, padding=1))
-            self.features.append(nn.ReLU())
-            channels = width
+        for width, depth in zip(_WIDTHS, _DEPTHS[configuration], strict=True):
+            for _ in range(depth):
+                self.features.append(nn.Conv2d(channels, width, 3, padding=1))
+                if batch_norm:
+                    self.features.append(nn.BatchNorm2d(width))
+                self.features.append(nn.ReLU())
+                channels = width
+            self.features.append(nn.MaxPool2d(2, stride=2))
         self.avgpool = nn.AdaptiveAvgPool2d((7, 7))
         self.flatten = nn.Flatten()
         self.classifier = nn.Sequential(
@@ -59,4 +63,39 @@ class VGG(nn.Module):
 
 def vgg11(num_classes: int = 1000) -> VGG:
     """VGG's configuration A for images (n, 3, 224, 224); 132,863,336 parameters for 1,000 classes."""
-    return VGG(_VGG11, num_classes)
+    return VGG("A", num_classes)
+
+
+def vgg11_bn(num_classes: int = 1000) -> VGG:
+    """vgg11 with batch normalisation; 132,868,840 parameters for 1,000 classes."""
+    return VGG("A", num_classes, batch_norm=True)
+
+
+def vgg13(num_classes: int = 1000) -> VGG:
+    """VGG's configuration B for images (n, 3, 224, 224); 133,047,848 parameters for 1,000 classes."""
+    return VGG("B", num_classes)
+
+
+def vgg13_bn(num_classes: int = 1000) -> VGG:
+    """vgg13 with batch normalisation; 133,053,736 parameters for 1,000 classes."""
+    return VGG("B", num_classes, batch_norm=True)
+
+
+def vgg16(num_classes: int = 1000) -> VGG:
+    """VGG's configuration D for images (n, 3, 224, 224); 138,357,544 parameters for 1,000 classes."""
+    return VGG("D", num_classes)
+
+
+def vgg16_bn(num_classes: int = 1000) -> VGG:
+    """vgg16 with batch normalisation; 138,365,992 parameters for 1,000 classes."""
+    return VGG("D", num_classes, batch_norm=True)
+
+
+def vgg19(num_classes: int = 1000) -> VGG:
+    """VGG's configuration E for images (n, 3, 224, 224); 143,667,240 parameters for 1,000 classes."""
+    return VGG("E", num_classes)
+
+
+def vgg19_bn(num_classes: int = 1000) -> VGG:
+    """vgg19 with batch normalisation; 143,678,248 parameters for 1,000 classes."""
+    return VGG("E", num_classes, batch_norm=True)
