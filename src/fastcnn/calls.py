@@ -153,7 +153,7 @@ def call_module(module: Module, inputs: Sequence[Any]) -> Any:
     compiled = cache.plans().get(key)
     if compiled is None:
         compiled = trace(
-            lambda *symbols: symbols[0]._tracer.call(module, tuple(gather(symbols, form))),
+            lambda *symbols: symbols[0]._tracer.call_model(module, tuple(gather(symbols, form))),
             describe_arguments(module, values, arrays, form),
             scope=Scope(("", module)),
             dtype=module.dtype,

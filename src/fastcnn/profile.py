@@ -153,7 +153,7 @@ def compile_run(
 def _inference(model: Module, x: Any) -> tuple[Compiled, Callable[[_core.Executor], object]]:
     arrays, _ = read_arguments((x,))
     compiled = trace(
-        lambda x: x._tracer.call(model, (x,)),
+        lambda x: x._tracer.call_model(model, (x,)),
         describe_arguments(model, (None,), arrays),
         scope=Scope(("", model)),
         dtype=model.dtype,

@@ -197,6 +197,19 @@ class Tracer:
             raise _Reached(output)
         return output
 
+    def call_model(self, model: Module, inputs: tuple[Any, ...]) -> Any:
+        """As `call`; an error of shapes adds what input the model is made for, where it was given another."""
+        try:
+            return self.call(model, inputs)
+        except _core.ShapeError as error:
+            x = inputs[0]
+            made_for = model.input_shape
+            if made_for is None or not isinstance(x, Symbol) or x.shape[1:] == made_for:
+                raise
+            expected = ", ".join(map(str, ("n", *made_for)))
+            message = f"{error}. {type(model).__name__} is made for inputs ({expected})"
+            raise _core.ShapeError(message) from error
+
     def call_until(self, module: Module, inputs: tuple[Any, ...], last: Module) -> Any:
         """What `last`, a module at or below `module`, returns first; nothing after it is traced.
 
@@ -344,7 +357,7 @@ def trace_training_step(
 
     def forward(*symbols: Symbol) -> tuple[Symbol, ...]:
         tracer = symbols[0]._tracer
-        output = tracer.call(model, symbols[: len(x)])
+        output = tracer.call_model(model, symbols[: len(x)])
         values = output if isinstance(output, (tuple, list)) else (output,)
         if not values or not all(isinstance(value, Symbol) for value in values):
             raise TypeError(

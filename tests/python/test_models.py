@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastcnn
-from fastcnn import models, nn
+from fastcnn import models, nn, optim
 
 
 class Published(NamedTuple):
@@ -242,6 +243,32 @@ def test_cuda_convnets_networks_start_as_its_files_say() -> None:
 def test_alexnet_refuses_an_unknown_order() -> None:
     with pytest.raises(ValueError, match="order is 'caffe', expected paper, cuda-convnet2, caffenet"):
         models.alexnet(order="caffe")
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("alexnet", (1, 3, 224, 224)), ("googlenet", (1, 3, 8, 8)), ("cifar_80sec", (2, 3, 28, 28))],
+)
+def test_wrong_input_size_says_what_the_model_is_made_for(name: str, shape: tuple[int, ...]) -> None:
+    model = models.find(name).build(10)
+    expected = ", ".join(map(str, models.find(name).input_shape))
+    match = re.escape(f"{type(model).__name__} is made for inputs (n, {expected})")
+    x, y = np.zeros(shape, np.float32), np.zeros(shape[0], np.int64)
+    trainer = fastcnn.Trainer(model, optimizer=optim.SGD(model.parameters(), lr=0.1))
+    with pytest.raises(ValueError, match=match):
+        trainer.step(x, y)
+    with pytest.raises(ValueError, match=match):
+        model.eval()(x)
+    with pytest.raises(ValueError, match=match):
+        model.summary(shape)
+
+
+def test_shape_errors_that_are_not_about_the_size_say_no_more() -> None:
+    model = models.lenet().eval()
+    model.fc1 = nn.Linear(799, 500)
+    with pytest.raises(ValueError, match="input has 800 features, expected 799") as caught:
+        model(np.zeros((1, 1, 28, 28), np.float32))
+    assert "made for" not in str(caught.value)
 
 
 def test_unknown_model_suggests_the_near_name() -> None:

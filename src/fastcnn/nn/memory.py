@@ -74,7 +74,7 @@ def _compile(
 ) -> Compiled:
     x = Argument("x", input_shape, model.dtype or "float32")
     alone = trace(
-        lambda x: x._tracer.call(model, (x,)),
+        lambda x: x._tracer.call_model(model, (x,)),
         [x],
         scope=Scope(("", model)),
         dtype=model.dtype,

@@ -75,7 +75,7 @@ class Summary:
 def summarize(module: Module, input_shape: tuple[int, ...]) -> Summary:
     """See Module.summary."""
     graph = trace.graph_of(
-        lambda x: x._tracer.call(module, (x,)),
+        lambda x: x._tracer.call_model(module, (x,)),
         [trace.Argument("x", tuple(input_shape), module.dtype or "float32")],
         scope=trace.Scope(("", module)),
         dtype=module.dtype,
