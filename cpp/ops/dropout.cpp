@@ -11,12 +11,12 @@ namespace fastcnn {
 
 namespace {
 
-constexpr std::string_view names[] = {"training", "inference", "none"};
+constexpr std::string_view names[] = {"training", "inference"};
 
 Dropout::Scaling scaling_of(std::string_view name) {
   for (std::size_t i = 0; i < std::size(names); ++i)
     if (names[i] == name) return static_cast<Dropout::Scaling>(i);
-  throw ValueError("unknown scaling \"" + std::string(name) + "\", expected training, inference or none");
+  throw ValueError("unknown scaling \"" + std::string(name) + "\", expected training or inference");
 }
 
 }  // namespace

@@ -8,8 +8,8 @@ from typing import Any
 from fastcnn import _core
 from fastcnn.nn import functional, init
 from fastcnn.nn.connections import random_connections
-from fastcnn.nn.functional import Pair
 from fastcnn.nn.module import Module
+from fastcnn.nn.options import Pair
 from fastcnn.nn.parameter import Buffer, Parameter, check_extents, pair_of
 
 

@@ -18,9 +18,9 @@ class Dropout(Module):
     Args:
         p: of being dropped; cuda-convnet2's keep is 1 - p.
         scaling: what keeps the mean of an element. "training" divides those that stay by 1 - p ("inverted"
-            dropout, as PyTorch has it). "inference" multiplies all by 1 - p outside of training: the paper's
-            form, cuda-convnet2's dropout2, and what dropout= of a layer means in dnouri's cuda-convnet.
-            "none", cuda-convnet2's dropout, leaves it to the weights behind.
+            dropout, as PyTorch and cuda-convnet2's dropout have it). "inference" multiplies all by 1 - p
+            outside of training: the paper's form, cuda-convnet2's dropout2, and what dropout= of a layer
+            means in dnouri's cuda-convnet.
     """
 
     def __init__(self, p: float = 0.5, scaling: str = "training") -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from fastcnn import _core
 from fastcnn.nn import functional
 from fastcnn.nn.module import Module
+from fastcnn.nn.options import cross_entropy_op
 from fastcnn.nn.parameter import Buffer
 from fastcnn.trace import Symbol
 
@@ -56,7 +57,7 @@ class CrossEntropyLoss(_Loss):
         self.weight = None if weight is None else Buffer(weight)
         self.ignore_index = ignore_index
         self.label_smoothing = label_smoothing
-        functional.cross_entropy_op(reduction, ignore_index, label_smoothing)  # checks them
+        cross_entropy_op(reduction, ignore_index, label_smoothing)  # checks them
 
     def forward(self, logits: Any, target: Any) -> Any:
         return self._scaled(

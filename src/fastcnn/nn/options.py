@@ -162,3 +162,13 @@ def pool2d_op(
         **{name: value for name, value in given.items() if value is not None},
         **options,
     )
+
+
+def cross_entropy_op(reduction: str, ignore_index: int, label_smoothing: float) -> _core.Op:
+    """-log p of the softmax, for functions and layers."""
+    return _core.make_op(
+        "softmax_cross_entropy",
+        reduction=reduction,
+        ignore_index=ignore_index,
+        label_smoothing=label_smoothing,
+    )

@@ -6,9 +6,8 @@ from typing import Any
 
 from fastcnn import _core
 from fastcnn.nn import functional
-from fastcnn.nn.functional import Pair
 from fastcnn.nn.module import Module
-from fastcnn.nn.options import pool2d_op, pool_channels_op
+from fastcnn.nn.options import Pair, pool2d_op, pool_channels_op
 from fastcnn.nn.parameter import pair_of
 
 

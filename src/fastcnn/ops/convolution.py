@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from fastcnn import _core
 from fastcnn._arrays import Array
 from fastcnn._core import make_op
+from fastcnn.nn.options import Pair
 from fastcnn.ops._run import backward, forward, only
-
-Pair = int | Sequence[int]
 
 
 def conv2d(

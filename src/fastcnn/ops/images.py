@@ -8,10 +8,8 @@ from typing import Any
 from fastcnn import _core
 from fastcnn._arrays import Array, as_array
 from fastcnn._core import make_op
-from fastcnn.nn.options import convnet_resizing, crop_padding, resizing
+from fastcnn.nn.options import Pair, convnet_resizing, crop_padding, resizing
 from fastcnn.ops._run import backward, forward, only
-
-Pair = int | Sequence[int]
 
 
 def pad2d(x: Any, padding: Sequence[int], mode: str = "constant", value: float = 0.0) -> Array:

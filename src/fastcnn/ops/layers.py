@@ -43,7 +43,7 @@ def dropout(
     elements drop is a pure function of (seed, step, stream) and their places.
 
     Args:
-        scaling: "training" as above; "inference": x where it stays, and x (1 - p) unless training; "none": x.
+        scaling: "training" as above; "inference": x where it stays, and x (1 - p) unless training.
     """
     op = make_op("dropout", p=p, stream=stream, scaling=scaling)
     return forward(op, x, training=training, state=(seed, step))

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastcnn._arrays import Array, as_array
 from fastcnn._core import make_op
-from fastcnn.nn.functional import cross_entropy_op
+from fastcnn.nn.options import cross_entropy_op
 from fastcnn.ops._run import backward, forward, only
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from fastcnn._arrays import Array, as_array
 from fastcnn._core import make_op
-from fastcnn.nn.options import nailbed_op, pool2d_op, pool_channels_op
+from fastcnn.nn.options import Pair, nailbed_op, pool2d_op, pool_channels_op
 from fastcnn.ops._run import backward, forward, only
-
-Pair = int | Sequence[int]
 
 
 def max_pool2d(
