@@ -6,9 +6,8 @@
 namespace fastcnn {
 namespace {
 
-template <class T>
-Kernels<T> table_of(Isa isa) {
-  Kernels<T> table{};
+Kernels<float> table_of(Isa isa) {
+  Kernels<float> table{};
   switch (isa) {
 #ifdef FASTCNN_HAS_AVX2
     case Isa::avx2: avx2::fill(table); break;
@@ -24,15 +23,24 @@ Kernels<T> table_of(Isa isa) {
   return table;
 }
 
-}  // namespace
-
-template <class T>
-const Kernels<T>& kernels() {
-  static const Kernels<T> table = table_of<T>(active_isa());
+Kernels<double> double_table() {
+  Kernels<double> table{};
+  baseline::fill(table);
   return table;
 }
 
-template const Kernels<float>& kernels();
-template const Kernels<double>& kernels();
+}  // namespace
+
+template <>
+const Kernels<float>& kernels() {
+  static const Kernels<float> table = table_of(active_isa());
+  return table;
+}
+
+template <>
+const Kernels<double>& kernels() {
+  static const Kernels<double> table = double_table();
+  return table;
+}
 
 }  // namespace fastcnn

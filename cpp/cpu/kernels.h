@@ -368,8 +368,12 @@ struct Kernels : ElementwiseKernels<T>,
   int64_t (*fma_peak)(int64_t iterations);
 };
 
-// The table of active_isa().
+// float: the table of active_isa(). double, which is there for gradient checks: the baseline's.
 template <class T>
 const Kernels<T>& kernels();
+template <>
+const Kernels<float>& kernels();
+template <>
+const Kernels<double>& kernels();
 
 }  // namespace fastcnn

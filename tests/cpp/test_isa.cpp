@@ -57,7 +57,7 @@ TEST(IsaDeathTest, WhatIsLackingHereIsRefused) {
   }
 }
 
-TEST(Kernels, TheTableIsThatOfTheActiveIsa) {
+TEST(Kernels, OfFloatAreTheActiveIsasAndOfDoubleTheBaselines) {
   const std::int64_t bytes = kernels<float>().gemm.lanes * 4;
   switch (active_isa()) {
     case Isa::baseline:
@@ -65,7 +65,7 @@ TEST(Kernels, TheTableIsThatOfTheActiveIsa) {
     case Isa::avx2: EXPECT_EQ(bytes, 32); break;
     case Isa::avx512: EXPECT_EQ(bytes, 64); break;
   }
-  EXPECT_EQ(kernels<double>().gemm.lanes * 8, bytes);
+  EXPECT_EQ(kernels<double>().gemm.lanes * 8, 16);
 }
 
 }  // namespace

@@ -110,7 +110,9 @@ TEST(SoftmaxCrossEntropy, takes_distributions_as_defined) {
       for (std::int64_t c = 0; c < classes; ++c)
         sum += (0.9 * element(t, i * classes + c) + 0.1 / classes) * minus_log_p(x, i, classes, c);
     EXPECT_NEAR(element(OpRunner(loss("sum", 0.1), {x, t}).forward(), 0), sum, 1e-13);
-    if (n > 0) EXPECT_NEAR(element(OpRunner(loss("mean", 0.1), {x, t}).forward(), 0), sum / n, 1e-13);
+    if (n > 0) {
+      EXPECT_NEAR(element(OpRunner(loss("mean", 0.1), {x, t}).forward(), 0), sum / n, 1e-13);
+    }
   }
 }
 

@@ -13,7 +13,6 @@ void add_depthwise(Kernels<T>& table) {
   };
 }
 
-template void add_depthwise(Kernels<float>& table);
-template void add_depthwise(Kernels<double>& table);
+FASTCNN_INSTANTIATE(add_depthwise)
 
 }  // namespace fastcnn::FASTCNN_ISA_NAMESPACE

@@ -23,7 +23,6 @@ void add_elementwise(Kernels<T>& table) {
   };
 }
 
-template void add_elementwise(Kernels<float>& table);
-template void add_elementwise(Kernels<double>& table);
+FASTCNN_INSTANTIATE(add_elementwise)
 
 }  // namespace fastcnn::FASTCNN_ISA_NAMESPACE

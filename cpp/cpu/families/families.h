@@ -7,6 +7,15 @@
 
 #include "cpu/kernels.h"
 
+// float32 for every ISA; float64, which is there for gradient checks, for the baseline alone.
+#ifdef FASTCNN_FLOAT64
+#define FASTCNN_INSTANTIATE(add_family)             \
+  template void add_family(Kernels<float>& table);  \
+  template void add_family(Kernels<double>& table);
+#else
+#define FASTCNN_INSTANTIATE(add_family) template void add_family(Kernels<float>& table);
+#endif
+
 namespace fastcnn::FASTCNN_ISA_NAMESPACE {
 
 template <class T>

@@ -21,7 +21,6 @@ void add_gemm(Kernels<T>& table) {
   table.fma_peak = generic::fma_peak<V>;
 }
 
-template void add_gemm(Kernels<float>& table);
-template void add_gemm(Kernels<double>& table);
+FASTCNN_INSTANTIATE(add_gemm)
 
 }  // namespace fastcnn::FASTCNN_ISA_NAMESPACE

@@ -13,7 +13,6 @@ void add_im2col(Kernels<T>& table) {
   };
 }
 
-template void add_im2col(Kernels<float>& table);
-template void add_im2col(Kernels<double>& table);
+FASTCNN_INSTANTIATE(add_im2col)
 
 }  // namespace fastcnn::FASTCNN_ISA_NAMESPACE

@@ -17,7 +17,6 @@ void add_implicit(Kernels<T>& table) {
   };
 }
 
-template void add_implicit(Kernels<float>& table);
-template void add_implicit(Kernels<double>& table);
+FASTCNN_INSTANTIATE(add_implicit)
 
 }  // namespace fastcnn::FASTCNN_ISA_NAMESPACE

@@ -26,7 +26,6 @@ void add_normalization(Kernels<T>& table) {
   };
 }
 
-template void add_normalization(Kernels<float>& table);
-template void add_normalization(Kernels<double>& table);
+FASTCNN_INSTANTIATE(add_normalization)
 
 }  // namespace fastcnn::FASTCNN_ISA_NAMESPACE

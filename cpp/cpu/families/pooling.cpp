@@ -26,7 +26,6 @@ void add_pooling(Kernels<T>& table) {
   };
 }
 
-template void add_pooling(Kernels<float>& table);
-template void add_pooling(Kernels<double>& table);
+FASTCNN_INSTANTIATE(add_pooling)
 
 }  // namespace fastcnn::FASTCNN_ISA_NAMESPACE

@@ -14,7 +14,6 @@ void add_softmax(Kernels<T>& table) {
   };
 }
 
-template void add_softmax(Kernels<float>& table);
-template void add_softmax(Kernels<double>& table);
+FASTCNN_INSTANTIATE(add_softmax)
 
 }  // namespace fastcnn::FASTCNN_ISA_NAMESPACE

@@ -16,7 +16,6 @@ void fill(Kernels<T>& table) {
   add_winograd(table);
 }
 
-template void fill(Kernels<float>& table);
-template void fill(Kernels<double>& table);
+FASTCNN_INSTANTIATE(fill)
 
 }  // namespace fastcnn::FASTCNN_ISA_NAMESPACE

@@ -30,7 +30,6 @@ void add_winograd(Kernels<T>& table) {
   table.winograd_2x5 = winograd_kernels<Vec<T>, 2, 5>();
 }
 
-template void add_winograd(Kernels<float>& table);
-template void add_winograd(Kernels<double>& table);
+FASTCNN_INSTANTIATE(add_winograd)
 
 }  // namespace fastcnn::FASTCNN_ISA_NAMESPACE

@@ -19,26 +19,18 @@ struct Tag {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }
   static __m256 load_partial(const float* p, int64_t count) { return _mm256_maskload_ps(p, first(count)); }
-  static __m256d load_partial(const double* p, int64_t count) { return _mm256_maskload_pd(p, first(2 * count)); }
   static void store_partial(float* p, int64_t count, __m256 x) { _mm256_maskstore_ps(p, first(count), x); }
-  static void store_partial(double* p, int64_t count, __m256d x) { _mm256_maskstore_pd(p, first(2 * count), x); }
 
-  // Bytes as unsigned integers in the lanes of a vector of the type of the second argument.
+  // Bytes as unsigned integers, one in each lane.
   using Lanes32 = int32_t __attribute__((vector_size(32)));
-  using Lanes64 = int64_t __attribute__((vector_size(32)));
   static Lanes32 widen(const uint8_t* p, Lanes32) {
     return reinterpret_cast<Lanes32>(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
   }
-  static Lanes64 widen(const uint8_t* p, Lanes64) {
-    return reinterpret_cast<Lanes64>(_mm256_cvtepu8_epi64(_mm_loadu_si32(p)));
-  }
 
   static void stream(float* p, __m256 x) { _mm256_stream_ps(p, x); }
-  static void stream(double* p, __m256d x) { _mm256_stream_pd(p, x); }
   static void end_stream() { _mm_sfence(); }
 
   static __m256 sqrt(__m256 x) { return _mm256_sqrt_ps(x); }
-  static __m256d sqrt(__m256d x) { return _mm256_sqrt_pd(x); }
 };
 
 template <class T>

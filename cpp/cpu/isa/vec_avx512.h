@@ -18,30 +18,18 @@ struct Tag {
   static __m512 load_partial(const float* p, int64_t count) {
     return _mm512_maskz_loadu_ps(static_cast<__mmask16>(first(count)), p);
   }
-  static __m512d load_partial(const double* p, int64_t count) {
-    return _mm512_maskz_loadu_pd(static_cast<__mmask8>(first(count)), p);
-  }
   static void store_partial(float* p, int64_t count, __m512 x) {
     _mm512_mask_storeu_ps(p, static_cast<__mmask16>(first(count)), x);
   }
-  static void store_partial(double* p, int64_t count, __m512d x) {
-    _mm512_mask_storeu_pd(p, static_cast<__mmask8>(first(count)), x);
-  }
 
-  // Bytes as unsigned integers in the lanes of a vector of the type of the second argument.
+  // Bytes as unsigned integers, one in each lane.
   using Lanes32 = int32_t __attribute__((vector_size(64)));
-  using Lanes64 = int64_t __attribute__((vector_size(64)));
   static Lanes32 widen(const uint8_t* p, Lanes32) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return reinterpret_cast<Lanes32>(_mm512_maskz_cvtepu8_epi32(0xffff, bytes));
   }
-  static Lanes64 widen(const uint8_t* p, Lanes64) {
-    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
-    return reinterpret_cast<Lanes64>(_mm512_maskz_cvtepu8_epi64(0xff, bytes));
-  }
 
   static void stream(float* p, __m512 x) { _mm512_stream_ps(p, x); }
-  static void stream(double* p, __m512d x) { _mm512_stream_pd(p, x); }
   static void end_stream() { _mm_sfence(); }
   // Keeps the compiler from merging the load of x into a masked operation.
   template <class Raw>
@@ -51,7 +39,6 @@ struct Tag {
 
   // Masked by nothing: GCC 12 warns of an uninitialised operand in the plain intrinsics.
   static __m512 sqrt(__m512 x) { return _mm512_maskz_sqrt_ps(0xffff, x); }
-  static __m512d sqrt(__m512d x) { return _mm512_maskz_sqrt_pd(0xff, x); }
 };
 
 template <class T>

@@ -15,7 +15,6 @@ struct Tag {
   static constexpr int dot_cols = 4;
 
   static float32x4_t sqrt(float32x4_t x) { return vsqrtq_f32(x); }
-  static float64x2_t sqrt(float64x2_t x) { return vsqrtq_f64(x); }
 };
 
 template <class T>
