@@ -46,7 +46,7 @@ struct Blocking {
 
   Blocking(const Gemm<T>& g, std::int64_t depth, const GemmKernels<T>& kernel) {
     constexpr std::int64_t size = sizeof(T);
-    constexpr std::int64_t line_bytes = 1280;
+    constexpr std::int64_t line_bytes = 2048;
     panel_rows = even_step(g.m, kernel.rows, 1);
     k = even_step(depth, line_bytes / size, 1);
     n = even_step(g.n, second_level_cache() * 7 / 16 / (k * size), kernel.cols);
