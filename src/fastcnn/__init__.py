@@ -26,7 +26,7 @@ from fastcnn.tensor import Tensor
 from fastcnn.trace import Symbol
 
 if TYPE_CHECKING:
-    from fastcnn import convnet, data, metrics, ops, train
+    from fastcnn import convnet, data, metrics, ops, train, views
     from fastcnn.train import Trainer, gradcheck, load_checkpoint, save_checkpoint
 
 __all__ = [
@@ -57,10 +57,11 @@ __all__ = [
     "set_conv_algorithms",
     "set_num_threads",
     "train",
+    "views",
 ]
 
 # Imported at first use, so that `import fastcnn` is quick.
-_LAZY_MODULES = ("convnet", "data", "metrics", "models", "ops", "train")
+_LAZY_MODULES = ("convnet", "data", "metrics", "models", "ops", "train", "views")
 _LAZY_NAMES = {
     "Trainer": "train",
     "gradcheck": "train",

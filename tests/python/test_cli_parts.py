@@ -118,14 +118,14 @@ def picture(tmp_path: Path) -> Path:
 
 
 def test_image_is_grey_and_of_the_datas_size(picture: Path) -> None:
-    images = read_images([picture, picture], (4, 4), invert=False)
-    assert images.shape == (2, 4, 4) and images.dtype == np.uint8
-    np.testing.assert_array_equal(images[0, :, 0], 0)
-    np.testing.assert_array_equal(images[0, :, 3], 255)
+    images = read_images([picture, picture], (4, 4), 1, invert=False)
+    assert images.shape == (2, 1, 4, 4) and images.dtype == np.uint8
+    np.testing.assert_array_equal(images[0, 0, :, 0], 0)
+    np.testing.assert_array_equal(images[0, 0, :, 3], 255)
 
 
 def test_inverted_image_has_its_transparent_parts_as_ground(picture: Path) -> None:
-    np.testing.assert_array_equal(read_images([picture], (4, 4), invert=True), 0)
+    np.testing.assert_array_equal(read_images([picture], (4, 4), 1, invert=True), 0)
 
 
 @pytest.mark.parametrize("damage", ["missing", "text", "truncated"])
@@ -137,4 +137,15 @@ def test_image_that_cannot_be_read_is_named(picture: Path, damage: str) -> None:
     else:
         picture.write_bytes(picture.read_bytes()[:60])
     with pytest.raises(CommandError, match=r"picture\.png: "):
-        read_images([picture], (4, 4), invert=False)
+        read_images([picture], (4, 4), 1, invert=False)
+
+
+def test_image_is_grey_or_in_colour_as_the_network_reads_it(tmp_path: Path) -> None:
+    pillow = pytest.importorskip("PIL.Image")
+    pillow.new("RGB", (5, 3), (255, 128, 0)).save(tmp_path / "orange.png")
+    images = read_images([tmp_path / "orange.png"], (2, 2), 3, invert=False)
+    assert images.shape == (1, 3, 2, 2)
+    assert images[0].reshape(3, 4).T.tolist() == [[255, 128, 0]] * 4
+    assert read_images([tmp_path / "orange.png"], (2, 2), 1, invert=False).shape == (1, 1, 2, 2)
+    with pytest.raises(CommandError, match="reads 4 channels"):
+        read_images([tmp_path / "orange.png"], (2, 2), 4, invert=False)

@@ -8,7 +8,17 @@ import sys
 from collections.abc import Sequence
 
 from fastcnn import __version__
-from fastcnn.cli import evaluate, info, models, plan, predict, summary, time, train
+from fastcnn.cli import (
+    evaluate,
+    features,
+    info,
+    models,
+    plan,
+    predict,
+    summary,
+    time,
+    train,
+)
 from fastcnn.cli.parser import CommandError, Parser, UsageError, did_you_mean
 from fastcnn.data import DataError
 from fastcnn.info import info as info_of_build
@@ -17,6 +27,7 @@ _COMMANDS = {
     "train": train,
     "eval": evaluate,
     "predict": predict,
+    "features": features,
     "summary": summary,
     "time": time,
     "plan": plan,

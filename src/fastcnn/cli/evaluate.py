@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from typing import Any
 
-from fastcnn import data
-from fastcnn.cli.common import add_batch_size, add_json, add_threads, evaluate, print_json, set_threads
-from fastcnn.cli.parser import CommandError
-from fastcnn.cli.run_folder import Run, load_trained, read_run
-from fastcnn.train import Trainer
+from fastcnn import metrics
+from fastcnn.cli.common import add_batch_size, add_json, add_threads, print_json, set_threads
+from fastcnn.cli.parser import whole
+from fastcnn.cli.trained import Answers, Trained, add_run, open_run
 
 HELP = "test a trained network"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", type=Path, help="folder that `fastcnn train --out` wrote")
+    add_run(parser)
     parser.add_argument(
-        "--data", metavar="NAME|FOLDER", help="test images (default: of the data it was trained on)"
+        "--top-k",
+        type=whole(1),
+        metavar="K",
+        help="also the share of images whose label is among the K likeliest",
+    )
+    parser.add_argument(
+        "--per-class",
+        action="store_true",
+        help="also precision, recall and F1 of each class, and which were taken for which",
+    )
+    parser.add_argument(
+        "--views",
+        type=int,
+        choices=(1, 5, 10),
+        default=1,
+        help="average the probabilities of corners and centre (5) and their mirror images, too (10), cut out "
+        "of the image enlarged to 8/7, as AlexNet was tested (default: 1, the whole image)",
     )
     add_batch_size(parser, 100)
     add_threads(parser)
@@ -26,37 +41,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     set_threads(arguments)
-    description = read_run(arguments.run)
-    dataset = data.load(arguments.data or description.data)
-    _check_fit(dataset, description)
-    trainer = Trainer(*load_trained(arguments.run, description))
-    test = data.Loader(
-        dataset.test.images, dataset.test.labels, arguments.batch_size, transform=description.preprocessing
-    )
-    result = evaluate(trainer, test)
+    trained = open_run(arguments)
+    answers = trained.answers(arguments.batch_size, arguments.views)
+    result = _result(arguments, trained, answers)
+    report = _report(trained, answers) if arguments.per_class else None
     if arguments.json:
-        print_json(
-            {
-                "model": description.model,
-                "data": dataset.name,
-                "test_accuracy": result.accuracy,
-                "test_loss": result.loss,
-                "images": result.samples,
-            }
-        )
-    else:
-        print(
-            f"{description.model} on {dataset.name}: test accuracy {result.accuracy:.4f}, "
-            f"test loss {result.loss:.4f}, {result.samples:,} images"
-        )
+        if report is not None:
+            matrix, per_class = report
+            result |= {"per_class": per_class.to_dicts(), "confusion_matrix": matrix.tolist()}
+        print_json(result)
+        return
+    top = f"top-{arguments.top_k} accuracy {result['top_k_accuracy']:.4f}, " if arguments.top_k else ""
+    of_views = f", {arguments.views} views of each" if arguments.views > 1 else ""
+    print(
+        f"{result['model']} on {result['data']}: test accuracy {result['test_accuracy']:.4f}, {top}"
+        f"test loss {result['test_loss']:.4f}, {result['images']:,} images{of_views}"
+    )
+    if report is not None:
+        matrix, per_class = report
+        print(f"\n{per_class}\n\n{_confusions(matrix, trained.run.class_names)}")
 
 
-def _check_fit(dataset: data.Dataset, description: Run) -> None:
-    size, expected = dataset.test.images.shape[-2:], description.preprocessing.image_size
-    if size != expected:
-        raise CommandError(f"{dataset.name}: images of {size}, expected {expected} as in training")
-    classes = len(description.class_names)
-    if dataset.num_classes > classes:
-        raise CommandError(
-            f"{dataset.name}: {dataset.num_classes} classes, expected {classes} as in training"
-        )
+def _result(arguments: argparse.Namespace, trained: Trained, answers: Answers) -> dict[str, Any]:
+    result = {
+        "model": trained.run.model,
+        "data": trained.dataset.name,
+        "test_accuracy": metrics.accuracy(answers.probabilities, answers.labels),
+        "test_loss": answers.loss,
+        "images": len(answers.labels),
+        "views": arguments.views,
+    }
+    if arguments.top_k:
+        top = metrics.accuracy(answers.probabilities, answers.labels, arguments.top_k)
+        result |= {"top_k": arguments.top_k, "top_k_accuracy": top}
+    return result
+
+
+def _report(trained: Trained, answers: Answers) -> tuple[Any, metrics.ClassReport]:
+    matrix = metrics.confusion_matrix(answers.probabilities, answers.labels)
+    return matrix, metrics.class_report(matrix, trained.run.class_names)
+
+
+def _confusions(matrix: Any, names: tuple[str, ...]) -> str:
+    lines = [
+        f"{count:>6,} times {names[i]} taken for {names[j]}" for i, j, count in metrics.top_confusions(matrix)
+    ]
+    return "\n".join(["the commonest mistakes:", *lines] if lines else ["no mistakes"])

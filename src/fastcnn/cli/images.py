@@ -11,23 +11,26 @@ from fastcnn.cli.parser import CommandError
 
 
 def read_images(
-    paths: list[Path], size: tuple[int, int], invert: bool
+    paths: list[Path], size: tuple[int, int], channels: int, invert: bool
 ) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Image files as uint8 (n, height, width) of the data's size, grey, 255 white.
+    """Image files as uint8 (n, channels, height, width) of the data's size, 255 white; grey for one channel,
+    RGB for three.
 
     `invert` turns dark ink on a light ground into the data's light ink on black. Transparent parts are
     ground. Shrinking averages, so a large scan comes out smooth.
 
     Raises:
-        CommandError: Pillow is missing, or a file is missing or is no image.
+        CommandError: Pillow is missing, a file is missing or is no image, or another number of channels.
     """
+    if channels not in (1, 3):
+        raise CommandError(f"the network reads {channels} channels; image files have 1 or 3")
     try:
         from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError as error:
         raise CommandError("predict reads images with Pillow: pip install 'fastcnn[images]'") from error
     height, width = size
     ground = "white" if invert else "black"
-    images = np.empty((len(paths), height, width), np.uint8)
+    images = np.empty((len(paths), height, width, channels), np.uint8)
     for image, path in zip(images, paths, strict=True):
         try:
             with Image.open(path) as opened:
@@ -38,6 +41,9 @@ def read_images(
             raise CommandError(f"{path}: not an image that Pillow knows") from error
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise CommandError(f"{path}: broken image: {error}") from error
-        grey = Image.alpha_composite(Image.new("RGBA", upright.size, ground), upright).convert("L")
-        image[:] = np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR))
-    return 255 - images if invert else images
+        opaque = Image.alpha_composite(Image.new("RGBA", upright.size, ground), upright)
+        flat = opaque.convert("L" if channels == 1 else "RGB")
+        resized = flat.resize((width, height), Image.Resampling.BILINEAR)
+        image[:] = np.asarray(resized).reshape(height, width, channels)
+    planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    return 255 - planes if invert else planes
