@@ -39,12 +39,38 @@ def test_comments_and_continued_lines(tmp_path: Path) -> None:
     assert section.words("inputs") == ["b", "c"]
 
 
+def test_indented_keys_are_keys_and_have_lines(tmp_path: Path) -> None:
+    file = cfg(tmp_path, "  [a]\n  x=1\n    2=3\n  y=2\n[b]\nx=1\n  [c]\n")
+    a, b = file
+    assert (a.name, a.text("x"), a.integer("y"), b.text("x")) == ("a", "1\n2=3", 2, "1\n[c]")
+    assert (str(a.error("", "y")), str(b.error("", "x"))) == (
+        f"{file.path}, line 4, [a]: ",
+        f"{file.path}, line 6, [b]: ",
+    )
+    file.finish()
+
+
 def test_default_section_is_inherited_also_by_sections_that_are_not_there(tmp_path: Path) -> None:
     file = cfg(tmp_path, "[DEFAULT]\nmomW=0.9\nbase=2\n[a]\nepsW=%(base)s0\n[b]\nmomW=0.5\n")
     assert file.section("a").real("epsW") == 20
     assert [file.section(name).real("momW") for name in ("a", "b", "c")] == [0.9, 0.5, 0.9]
     with pytest.raises(ConfigError, match=r"line 3, \[DEFAULT\]: unknown key 'base'"):
         file.finish()
+
+
+def test_default_values_are_made_of_each_sections_keys(tmp_path: Path) -> None:
+    file = cfg(tmp_path, "[DEFAULT]\nepsB=%(epsW)s0\n[a]\nepsW=1\n[b]\nepsW=2\n")
+    assert [file.section(name).real("epsB") for name in ("a", "b")] == [10, 20]
+    with pytest.raises(ConfigError, match=r"line 2, \[c\]: epsb: .*epsw"):
+        file.section("c")
+
+
+def test_a_wrong_value_of_default_is_named_with_its_line(tmp_path: Path) -> None:
+    file = cfg(tmp_path, "[a]\ny=1\n[DEFAULT]\nx=one\n")
+    for name in ("a", "b"):
+        place = rf"some.cfg, line 4, \[DEFAULT\], inherited by \[{name}\]"
+        with pytest.raises(ConfigError, match=f"{place}: x is 'one', expected a number of at least 0$"):
+            file.section(name).real("x", least=0.0)
 
 
 def test_lists_have_one_value_per_input_or_one_for_all(tmp_path: Path) -> None:
@@ -95,8 +121,9 @@ def test_a_mistyped_key_gets_the_nearest_one(tmp_path: Path) -> None:
         ("[a]\nx=1\n\n[a]\n", r"line 4, \[a\]: the section is given twice"),
         ("[a]\nx=1\nX=2\n", r"line 3, \[a\]: 'x' is given twice"),
         ("[a]\nnonsense\n", "line 2: 'nonsense.*', expected key=value"),
-        ("[a]\nx=%(y)s\n", r"\[a\]: x: "),
-        ("[a]\nx=50%\n", r"\[a\]: x: "),
+        ("[a]\nx=%(y)s\n", r"line 2, \[a\]: x: "),
+        ("[b]\n[a]\nx=50%\n", r"line 3, \[a\]: x: "),
+        ("[DEFAULT]\nx=50%\n[a]\n", r"line 2, \[a\]: x: "),
     ],
 )
 def test_a_broken_file_is_an_error_with_its_place(tmp_path: Path, content: str, message: str) -> None:

@@ -44,20 +44,33 @@ class Section:
     """
 
     def __init__(
-        self, file: Path, name: str, values: dict[str, str], line: int, lines: dict[str, int]
+        self,
+        file: Path,
+        name: str,
+        values: dict[str, str],
+        line: int,
+        lines: dict[str, int],
+        inherited: dict[str, int],
+        others: Iterable[str] | None = None,
     ) -> None:
         self.name = name
         self.line = line
+        self._others = others  # for a section that the file doesn't have, those that it has
         self._file = file
         self._values = values
         self._lines = lines
+        self._inherited = inherited  # lines of [DEFAULT]
         self._asked: dict[str, str] = {}  # as spelled here, by the lower-case key
 
     def error(self, message: str, key: str | None = None) -> ConfigError:
         """To be raised; points at the key's line, where the section has it."""
         line = self._lines.get(key.lower(), self.line) if key else self.line
+        heir = ""
+        if key and key.lower() in self._inherited and key.lower() not in self._lines:
+            line = self._inherited[key.lower()]
+            heir = f"[{configparser.DEFAULTSECT}], inherited by "
         place = f"{self._file}, line {line}" if line else f"{self._file}"
-        return ConfigError(f"{place}, [{self.name}]: {message}")
+        return ConfigError(f"{place}, {heir}[{self.name}]: {message}")
 
     def has(self, key: str) -> bool:
         """Whether the section has or inherits the key; doesn't count as asking."""
@@ -72,6 +85,8 @@ class Section:
         self._asked[key.lower()] = key
         if key.lower() in self._values:
             return self._values[key.lower()]
+        if default is None and self._others is not None:
+            raise self.error(f"{key} is missing, as is the whole section{near(self.name, self._others)}")
         if default is None:
             mistaken = difflib.get_close_matches(key.lower(), self._unasked(), n=1)
             hint = f"; is {mistaken[0]!r} in line {self._lines[mistaken[0]]} meant?" if mistaken else ""
@@ -122,6 +137,10 @@ class Section:
         for key in keys:
             self.text(key, "")
 
+    def ignore_all(self) -> None:
+        """Counts every key of the section's own as asked for."""
+        self.ignore(*self._lines)
+
     def finish(self) -> None:
         """Raises ConfigError for the first key of the section's own that nobody asked for."""
         for key in self._unasked():
@@ -131,15 +150,15 @@ class Section:
         return [key for key in self._lines if key not in self._asked]
 
     def _number(
-        self, key: str, default: T | None, least: T | None, convert: Callable[[str], T], expected: str
+        self, key: str, default: T | None, least: float | None, convert: Callable[[str], T], expected: str
     ) -> T:
         text = self.text(key, None if default is None else str(default))
         return self._checked(key, least, convert, expected)(text)
 
     def _checked(
-        self, key: str, least: T | None, convert: Callable[[str], T], expected: str
+        self, key: str, least: float | None, convert: Callable[[str], T], expected: str
     ) -> Callable[[str], T]:
-        bound = "" if least is None else f" of at least {least}"
+        bound = "" if least is None else f" of at least {least:g}"
 
         def checked(text: str) -> T:
             try:
@@ -180,14 +199,16 @@ class Cfg:
         with _config_errors(self.path):
             text = self.path.read_text(encoding="utf-8")
             parser.read_string(text, str(path))
-            values = {name: dict(parser[name]) for name in (parser.default_section, *parser.sections())}
+            values = {name: dict(parser[name]) for name in parser.sections()}
         lines = _lines_of(text)
-        sections = {
-            name: Section(self.path, name, values[name], *lines.get(name, (0, {}))) for name in values
+        line, inherited = lines.get(parser.default_section, (0, {}))
+        self._default = Section(self.path, parser.default_section, {}, line, inherited, inherited)
+        self._sections = {
+            name: Section(self.path, name, values[name], *lines.get(name, (0, {})), inherited)
+            for name in values
         }
-        self._default = sections.pop(parser.default_section)
-        self._sections = sections
         self._absent: dict[str, Section] = {}
+        self._parser = parser
 
     def __iter__(self) -> Iterator[Section]:
         return iter(self._sections.values())
@@ -197,7 +218,11 @@ class Cfg:
         if name in self._sections:
             return self._sections[name]
         if name not in self._absent:
-            self._absent[name] = Section(self.path, name, dict(self._default._values), 0, {})
+            self._parser.add_section(name)
+            with _config_errors(self.path):
+                values = dict(self._parser[name])
+            inherited = self._default._inherited
+            self._absent[name] = Section(self.path, name, values, 0, {}, inherited, self._sections)
         return self._absent[name]
 
     def finish(self) -> None:
@@ -209,15 +234,22 @@ class Cfg:
 
 
 def _lines_of(text: str) -> dict[str, tuple[int, dict[str, int]]]:
-    """By section, its line and those of its keys (in lower case)."""
+    """By section, its line and those of its keys (in lower case). Lines further in than a key belong to it."""
     found: dict[str, tuple[int, dict[str, int]]] = {}
     keys: dict[str, int] = {}
+    key_indent = len(text)
     for number, line in enumerate(text.splitlines(), 1):
-        if header := configparser.ConfigParser.SECTCRE.match(line):
+        stripped = line.lstrip()
+        indent = len(line) - len(stripped)
+        if indent > key_indent:
+            continue
+        if header := configparser.ConfigParser.SECTCRE.match(stripped):
             keys = {}
             found[header["header"]] = (number, keys)
-        elif key := _KEY.match(line):
+            key_indent = len(text)
+        elif key := _KEY.match(stripped):
             keys[key[1].lower()] = number
+            key_indent = indent
     return found
 
 
@@ -236,6 +268,9 @@ def _config_errors(path: Path) -> Iterator[None]:
         line, content = error.errors[0]
         raise ConfigError(f"{path}, line {line}: {content}, expected key=value") from error
     except configparser.InterpolationError as error:
-        raise ConfigError(f"{path}, [{error.section}]: {error.option}: {error.message}") from error
+        lines = _lines_of(path.read_text(encoding="utf-8"))
+        keys = {**lines.get(configparser.DEFAULTSECT, (0, {}))[1], **lines.get(error.section, (0, {}))[1]}
+        place = f"{path}, line {keys.get(error.option, 0)}, [{error.section}]"
+        raise ConfigError(f"{place}: {error.option}: {error.message}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not a text file") from error
