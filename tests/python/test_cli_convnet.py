@@ -10,6 +10,7 @@ import pytest
 from convnet_files import write
 from test_cli import fails, run_json
 
+from fastcnn.cli import main
 from fastcnn.data import load
 
 LAYERS = """
@@ -56,6 +57,56 @@ momB=0.9
 wc=0.004
 [logprob]
 coeff=1
+"""
+
+
+# The layer types of cuda-convnet's file for gradient checks.
+CHECKED = """
+[data]
+type=data
+dataIdx=0
+[labels]
+type=data
+dataIdx=1
+[conv]
+type=conv
+inputs=data
+channels=3
+filters=8
+filterSize=3
+initW=0.3
+neuron=linear[2,0.5]
+[pool]
+type=pool
+pool=avg
+inputs=conv
+channels=8
+sizeX=3
+stride=3
+start=-1
+[local]
+type=local
+inputs=pool
+channels=8
+filters=2
+groups=2
+randSparse=true
+filterSize=3
+padding=1
+stride=2
+initW=0.2
+neuron=tanh[1.5,-0.5]
+[fc]
+type=fc
+outputs={classes}
+inputs=local,conv
+initW=0.5,0.02
+[probs]
+type=softmax
+inputs=fc
+[logprob]
+type=cost.logreg
+inputs=labels,probs
 """
 
 
@@ -127,6 +178,28 @@ def test_colour_images_come_from_an_npz_file(capsys: pytest.CaptureFixture[str],
         capsys, "train", layers, "--params", params, "--data", path, "--epochs", 5, "--batch-size", 20
     )
     assert result["test_accuracy"] == 1
+
+
+def test_check_grads_passes_on_every_layer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 5, (40, 8, 8, 3), dtype=np.uint8), np.arange(40) % 10
+    path = tmp_path / "colours.npz"
+    np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    layers, params = write(tmp_path, CHECKED.format(classes=10), PARAMS)
+    result = run_json(capsys, "train", layers, "--params", params, "--data", path, "--check-grads")
+    assert result["passed"]
+    checked = result["parameters"]
+    names = "conv.weight conv.bias local.weight local.bias fc.0.weight fc.0.bias fc.1.weight input"
+    assert [p["name"] for p in checked] == names.split()
+    assert all(p["elements"] >= 8 and p["kinks"] == 0 and p["largest"] > 1e-4 for p in checked)
+
+
+def test_a_warning_of_the_files_is_a_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    layers, params = files(tmp_path)
+    params.write_text(f"{params.read_text()}[fc11]\nwc=0\n")
+    assert main(["train", str(layers), "--params", str(params), "--check-grads"]) == 0
+    line = f"fastcnn: warning: {params}, line 10, [fc11]: not read, {layers} has no layer of that name"
+    assert capsys.readouterr().err == f"{line}; did you mean fc10?\n"
 
 
 @pytest.mark.parametrize("missing", ["x_train", "y_test"])

@@ -132,6 +132,34 @@ def test_weight_source_shares_weights_but_no_biases(tmp_path: Path) -> None:
     assert losses[-1] < losses[0]
 
 
+def shared(folder: Path, own: str, sources: str = RATES) -> convnet.Network:
+    """conv3 with parameters of its own and the weights of conv2."""
+    params = f"{CONV_PARAMS}[conv2]\n{sources}[conv3]\n{own}"
+    return classifier(folder, CONV + SECOND.format(",conv2", "conv2[1]"), params, "conv3")
+
+
+def test_shared_weights_move_as_their_owner_says(tmp_path: Path) -> None:
+    own = "epsW=const[base=0.1]\nepsB=0.5\nmomW=0.1\nmomB=0.3\nwc=0.5\n"
+    settings = {update.name: update.settings for update in shared(tmp_path, own).updates}
+    owner = settings["conv2.epsW[0]"]
+    assert (owner["lr"], owner["momentum"], owner["weight_decay"]) == (0.1, 0.9, 0.01)
+    assert (settings["conv3.epsB"]["lr"], settings["conv3.epsB"]["momentum"]) == (0.5, 0.3)
+
+
+@pytest.mark.parametrize("rate", ["0.2", "0", "exp[base=0.1;tgtFactor=10]"])
+def test_another_rate_for_one_use_of_shared_weights_is_an_error(tmp_path: Path, rate: str) -> None:
+    with pytest.raises(
+        convnet.ConfigError,
+        match=r"params.cfg, line 14, \[conv3\]: epsW .* conv2.epsW\[0\], .* 0.1; .* supported",
+    ):
+        shared(tmp_path, RATES.replace("epsW=0.1", f"epsW={rate}"))
+
+
+def test_shared_weights_of_rate_0_stay_whatever_another_layer_says(tmp_path: Path) -> None:
+    network = shared(tmp_path, RATES, RATES.replace("epsW=0.1", "epsW=0"))
+    assert not network.model.conv3.weight.requires_grad and network.model.conv3.bias.requires_grad
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -173,6 +201,21 @@ def test_dropout_of_any_layer_scales_at_test_time(tmp_path: Path, where: str) ->
     kept = dropped != 0
     np.testing.assert_allclose(dropped[kept], expected[kept], rtol=1e-5)
     assert kept[expected != 0].mean() == pytest.approx(0.25, abs=0.03)
+
+
+def test_fcdropo_drops_outputs_before_the_neuron(tmp_path: Path) -> None:
+    layers = "[fc]\ntype={}\ninputs=data\noutputs=200\ninitW=0.1\ninitB=0.5\nneuron=logistic\n"
+    network = measured(tmp_path, layers.format("fcdropo\nrate=0.75"), f"[fc]\n{RATES}", "fc")
+    plain = measured(tmp_path, layers.format("fc"), f"[fc]\n{RATES}", "fc")
+    plain.model.load_state_dict(network.model.state_dict())
+    x, _ = batch()
+    probabilities = plain.model.eval()(x).numpy().astype(np.float64)
+    raw = np.log(probabilities / (1 - probabilities))
+    np.testing.assert_allclose(network.model.eval()(x).numpy(), 1 / (1 + np.exp(-raw / 4)), rtol=1e-4)
+    dropped = network.model.train()(x).numpy()
+    kept = dropped != 0.5
+    np.testing.assert_allclose(dropped[kept], probabilities[kept], rtol=1e-5)
+    assert kept.mean() == pytest.approx(0.25, abs=0.03)
 
 
 @pytest.mark.parametrize(("kind", "training", "testing"), [("dropout", 4.0, 1.0), ("dropout2", 1.0, 0.25)])
@@ -282,10 +325,30 @@ ERRORS = {
     ),
     "missing key": (CONV.replace("filters=4\n", ""), CONV_PARAMS, r"line 9, \[conv1\]: filters is missing"),
     "missing parameters": (CONV, "", r"layer-params.cfg, \[conv1\]: epsW is missing"),
-    "parameters of no layer": (
+    "parameters of another name": (
         CONV,
-        f"{CONV_PARAMS}[conv2]\nwc=0\n",
-        r"\[conv2\]: .* no layer of that name; did you mean conv1",
+        CONV_PARAMS.replace("conv1", "conv11"),
+        r"layer-params.cfg, \[conv1\]: epsW is missing, as is the whole section; did you mean conv11",
+    ),
+    "momentum above 1": (
+        CONV,
+        CONV_PARAMS.replace("momB=0.8", "momB=1.5"),
+        r"params.cfg, line 5, \[conv1\]: momB is 1.5, expected from 0 to 1",
+    ),
+    "contrast of filters": (
+        CONV,
+        f"{CONV_PARAMS}wcNormMax=2\n",
+        r"params.cfg, line 7, \[conv1\]: wcNormMax is not supported",
+    ),
+    "wball of local": (
+        CONV.replace("type=conv", "type=local"),
+        f"{CONV_PARAMS}wball=2\n",
+        r"params.cfg, line 7, \[conv1\]: wball is not supported for layers of type local",
+    ),
+    "wball of sfc": (
+        "[conv1]\ntype=sfc\ninputs=data\nparts=3\noutputs=4\n",
+        f"{CONV_PARAMS}wball=2\n",
+        "wball is not supported for layers of type sfc",
     ),
     "no such input": (
         CONV.replace("=data", "=dat"),
@@ -336,6 +399,18 @@ def test_errors_name_file_line_and_section(tmp_path: Path, case: str) -> None:
     last = {"taken name": "train", "unknown type": "a", "unknown pool": "pool1"}.get(case, "conv1")
     with pytest.raises(convnet.ConfigError, match=message):
         classifier(tmp_path, layers, params, last)
+
+
+@pytest.mark.parametrize("kind", ["fcdropc", "fcdropcf", "rscale", "sum"])
+def test_types_that_are_not_supported_say_so(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(convnet.ConfigError, match=rf"line 10, \[a\]: type {kind} is not supported: "):
+        classifier(tmp_path, f"[a]\ntype={kind}\ninputs=data\n", "", "a")
+
+
+def test_parameters_of_no_layer_are_a_warning(tmp_path: Path) -> None:
+    params = f"{CONV_PARAMS}[conv2]\nsome=0\n"
+    with pytest.warns(UserWarning, match=r"line 7, \[conv2\]: not read, .* no layer of that name; .* conv1"):
+        classifier(tmp_path, CONV, params, "conv1")
 
 
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,8 +136,13 @@ def _of_files(arguments: argparse.Namespace, dataset: data.Dataset) -> Recipe:
 def load_files(
     layers: Path, params: Path, input_shape: tuple[int, int, int], num_classes: int
 ) -> convnet.Network:
-    """`convnet.load`; CommandError instead of ConfigError."""
-    try:
-        return convnet.load(layers, params, input_shape, num_classes)
-    except convnet.ConfigError as error:
-        raise CommandError(str(error)) from error
+    """`convnet.load`; CommandError instead of ConfigError, and warnings as lines on stderr."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            network = convnet.load(layers, params, input_shape, num_classes)
+        except convnet.ConfigError as error:
+            raise CommandError(str(error)) from error
+    for warning in caught:
+        print(f"fastcnn: warning: {warning.message}", file=sys.stderr)
+    return network

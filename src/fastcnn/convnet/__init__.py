@@ -10,6 +10,11 @@ wiki explains their keys, with the meaning that they have there: sizes of convol
 up, windows of averages are clipped, scale= of norms is divided by the size of the window, filters= counts per
 group, and so on. What the GPU code demanded beyond (numbers of filters that are multiples of 16, ...) is not
 asked for. The images themselves come as those programs feed them: 0 to 255, less the mean image.
+
+Not supported, and an error that says so: type=rscale (random scales), sum (cuda-convnet2 parses it, but has
+no such layer), fcdropc and fcdropcf (DropConnect, of a branch; its fcdropo is there); initWFunc, initBFunc
+and initCFunc (Python in a file); updatePeriod above 1; wcNormMin and wcNormMax; wball of local and sfc
+layers; weights shared at different epsW; parts of data (start, end).
 """
 
 from fastcnn.convnet.cfg import ConfigError

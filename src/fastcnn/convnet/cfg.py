@@ -234,7 +234,7 @@ class Cfg:
 
 
 def _lines_of(text: str) -> dict[str, tuple[int, dict[str, int]]]:
-    """By section, its line and those of its keys (in lower case). Lines further in than a key belong to it."""
+    """By section, its line and those of its keys (in lower case). Lines indented below a key are its."""
     found: dict[str, tuple[int, dict[str, int]]] = {}
     keys: dict[str, int] = {}
     key_indent = len(text)

@@ -103,5 +103,5 @@ def _below(layer: Layer, function: str) -> str:
     """What goes into the second input, which is that function of it: the loss has the function built in."""
     source = layer.inputs[1]
     if source.function != function:
-        raise layer.error(f"{source.name} is {source.function or source.kind}, expected {function}", "inputs")
+        raise layer.error(f"{source.name} is of type {source.kind}, expected {function}", "inputs")
     return source.below

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ LAYERS: dict[str, Builder] = {
     "eltmax": shaping.eltmax,
     "eltsum": shaping.eltsum,
     "fc": weights.fc,
+    "fcdropo": weights.fcdropo,
     "href": images.href,
     "local": weights.local,
     "nailbed": images.nailbed,
@@ -51,8 +53,10 @@ COSTS: dict[str, CostBuilder] = {
 }
 TYPES = ("data", *LAYERS, *COSTS)
 _REFUSED = {
-    "rscale": "scales each batch of images by another factor; prepare the images before they come in",
-    "sum": "is a name without a layer in cuda-convnet2, too",
+    "fcdropc": "fastcnn has no DropConnect",
+    "fcdropcf": "fastcnn has no DropConnect",
+    "rscale": "scale images at random before they come in",
+    "sum": "cuda-convnet2 parses it, but has no such layer either",
 }
 
 # What cuda-convnet's data providers for CIFAR and ImageNet give, by the number of classes.
@@ -88,7 +92,7 @@ class Network:
     @property
     def curves(self) -> list[Curve]:
         """By group, how the learning rate falls over training."""
-        return [update.curve for update in self._trained()]
+        return [update.rate.curve() for update in self._trained()]
 
     def optimizer(self) -> optim.SGD:
         """SGD with cuda-convnet's rule: the learning rate is part of the velocity."""
@@ -114,6 +118,9 @@ def load(
         input_shape: (channels, height, width) of the images, which the files don't say; left out, those of
             cuda-convnet's data: 3x32x32 for 10 or 100 classes, 3x224x224 for 1000.
         num_classes: to check the files against; left out, they decide.
+
+    Warns:
+        UserWarning: the parameter file has a section of no layer; cuda-convnet reads over it.
 
     Raises:
         ConfigError: what the files say doesn't fit together, is unknown or not supported; names file, line
@@ -166,7 +173,7 @@ class _Reader:
             self._read_data(section)
             return
         if kind in _REFUSED:
-            raise section.error(f"type {kind} {_REFUSED[kind]}", "type")
+            raise section.error(f"type {kind} is not supported: {_REFUSED[kind]}", "type")
         if kind not in TYPES:
             raise section.error(f"unknown layer type {kind!r}{near(kind, TYPES)}", "type")
         layer = Layer(kind, section, self.params.section(section.name), self._inputs(section), self.built)
@@ -279,9 +286,9 @@ class _Reader:
         names += [node.name for node, _ in self.nodes if node.name not in names]
         for section in self.params:
             if section.name not in names:
-                raise section.error(
-                    f"{self.layers.path} has no layer of that name{near(section.name, names)}"
-                )
+                why = f"not read, {self.layers.path} has no layer of that name{near(section.name, names)}"
+                warnings.warn(str(section.error(why)), stacklevel=4)
+                section.ignore_all()
         self.layers.finish()
         self.params.finish()
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastcnn import nn
 from fastcnn.convnet.cfg import Section
@@ -20,6 +21,28 @@ _SCHEDULES: dict[str, tuple[str, ...]] = {
 }
 
 
+class Rate(NamedTuple):
+    """A learning rate: where it starts, and how it falls.
+
+    Attributes:
+        kind: of schedule, one of `_SCHEDULES`.
+        steps: of dexp.
+    """
+
+    base: float
+    kind: str = "const"
+    factor: float = 1.0
+    steps: int = 1
+
+    def curve(self) -> curves.Curve:
+        """As a share of `base`, by the progress of training from 0 to 1."""
+        if self.kind == "const":
+            return curves.const()
+        if self.kind == "dexp":
+            return curves.dexp(self.factor, self.steps)
+        return curves.linear(self.factor) if self.kind == "linear" else curves.exp(self.factor)
+
+
 @dataclass
 class Update:
     """A parameter, its learning rate over time, and what else the optimiser needs for it.
@@ -27,32 +50,40 @@ class Update:
     Attributes:
         name: the layer and key that says the rate, such as "conv5b.epsW[1]".
         settings: of the parameter's group of `optim.SGD`.
-        curve: the rate as a share of settings["lr"], by the progress of training from 0 to 1.
+        rate: over time; settings["lr"] is where it starts.
     """
 
     name: str
     parameter: nn.Parameter
     settings: dict[str, Any]
-    curve: curves.Curve
+    rate: Rate
 
     def group(self) -> dict[str, Any]:
         return {"params": [self.parameter], **self.settings}
 
 
 def read_updates(
-    params: Section, weights: list[nn.Parameter], owned: list[bool], bias: nn.Parameter
+    params: Section,
+    weights: list[nn.Parameter],
+    owned: list[bool],
+    bias: nn.Parameter,
+    above: Iterable[Update],
 ) -> list[Update]:
     """A layer's keys epsW, momW, wc and wball, one value for each input, and epsB and momB.
 
     cuda-convnet's rule is  inc = mom inc + eps (g - wc w);  w += inc,  with g the mean of the batch's
     gradients [cuda-convnet2's wiki, LayerParams]. Parameters of rate 0 are frozen: backward leaves them out.
 
+    Shared weights move by momentum, decay and norm of their owner. Each use's gradient counts by that use's
+    own epsW, or by the owner's where cuda-convnet2 convolves; fastcnn takes them where both say the same.
+
     Args:
-        owned: False for the weights of another layer, which says how they are trained.
+        owned: False for weights of another layer, or of an earlier input.
+        above: how the other layers' are trained.
     """
     count = len(weights)
-    rates = [_schedule(params, "epsW", text) for text in _per_input(params, "epsW", count)]
-    momenta = params.reals("momW", count, least=0.0)
+    rates = [_rate(params, "epsW", text) for text in _per_input(params, "epsW", count)]
+    momenta = [_momentum(params, "momW", value) for value in params.reals("momW", count)]
     decays = params.reals("wc", count, 0.0, least=0.0)
     norms = params.reals("wball", count, 0.0, least=0.0)
     updates = [
@@ -60,8 +91,9 @@ def read_updates(
         for i in range(count)
         if owned[i]
     ]
-    rate = _schedule(params, "epsB", params.text("epsB"))
-    updates.append(_update(f"{params.name}.epsB", bias, rate, params.real("momB", least=0.0)))
+    _check_shared_rates(params, weights, rates, {id(u.parameter): u for u in (*above, *updates)})
+    rate = _rate(params, "epsB", params.text("epsB"))
+    updates.append(_update(f"{params.name}.epsB", bias, rate, _momentum(params, "momB", params.real("momB"))))
     _refuse_unsupported(params)
     return updates
 
@@ -69,22 +101,40 @@ def read_updates(
 def _update(
     name: str,
     parameter: nn.Parameter,
-    rate: tuple[float, curves.Curve],
+    rate: Rate,
     momentum: float,
     decay: float = 0.0,
     norm: float = 0.0,
 ) -> Update:
-    base, curve = rate
-    if base == 0:
+    if rate.base == 0:
         parameter.requires_grad = False
     settings = {
-        "lr": base,
+        "lr": rate.base,
         "momentum": momentum,
         "weight_decay": decay,
         "lr_in_velocity": True,
         "filter_norm": norm,
     }
-    return Update(name, parameter, settings, curve)
+    return Update(name, parameter, settings, rate)
+
+
+def _check_shared_rates(
+    params: Section, weights: list[nn.Parameter], rates: list[Rate], owners: dict[int, Update]
+) -> None:
+    for weight, rate in zip(weights, rates, strict=True):
+        owner = owners[id(weight)]
+        if owner.rate.base != 0 and rate != owner.rate:
+            raise params.error(
+                f"epsW is not that of the shared weights, {owner.name}, "
+                f"which begin at {owner.rate.base:g}; other rates for one use of them are not supported",
+                "epsW",
+            )
+
+
+def _momentum(params: Section, key: str, value: float) -> float:
+    if not 0 <= value <= 1:
+        raise params.error(f"{key} is {value:g}, expected from 0 to 1", key)
+    return value
 
 
 def _per_input(params: Section, key: str, count: int) -> list[str]:
@@ -94,10 +144,17 @@ def _per_input(params: Section, key: str, count: int) -> list[str]:
     return parts * count if len(parts) == 1 else parts
 
 
-def _schedule(params: Section, key: str, text: str) -> tuple[float, curves.Curve]:
-    """0.001, or a schedule such as dexp[base=0.01;tgtFactor=250;numSteps=4]: its base and its curve."""
+def _rate(params: Section, key: str, text: str) -> Rate:
+    """0.001, or a schedule such as dexp[base=0.01;tgtFactor=250;numSteps=4]."""
+    rate = _number_or_schedule(params, key, text)
+    if not rate.base >= 0:
+        raise params.error(f"{key} is {rate.base:g}, expected at least 0", key)
+    return rate
+
+
+def _number_or_schedule(params: Section, key: str, text: str) -> Rate:
     if _NUMBER.match(text):
-        return _rate(params, key, float(text)), curves.const()
+        return Rate(float(text))
     match = _SCHEDULE.match(text)
     if not match or match[1].lower() not in _SCHEDULES:
         raise params.error(f"{key} is {text!r}, expected a number, {_FORMS}", key)
@@ -107,20 +164,11 @@ def _schedule(params: Section, key: str, text: str) -> tuple[float, curves.Curve
     if set(given) != {name.lower() for name in _SCHEDULES[kind]}:
         raise params.error(f"{key} is {text!r}, expected {_form(kind)}", key)
     try:
-        base = _rate(params, key, float(given["base"]))
-        if kind == "const":
-            return base, curves.const()
-        factor = float(given["tgtfactor"])
-        if kind == "dexp":
-            return base, curves.dexp(factor, int(given["numsteps"]))
-        return base, curves.linear(factor) if kind == "linear" else curves.exp(factor)
+        factor = float(given.get("tgtfactor", 1))
+        rate = Rate(float(given["base"]), kind, factor, int(given.get("numsteps", 1)))
+        rate.curve()  # checks factor and steps
     except ValueError as error:
         raise params.error(f"{key} is {text!r}: {error}", key) from error
-
-
-def _rate(params: Section, key: str, rate: float) -> float:
-    if not rate >= 0:
-        raise params.error(f"{key} is {rate}, expected at least 0", key)
     return rate
 
 

@@ -1,4 +1,4 @@
-"""Layers with weights: fc, sfc, conv, local.
+"""Layers with weights: fc, fcdropo, sfc, conv, local.
 
 Weights start normal with standard deviation initW, biases as initB. A layer of several inputs has weights for
 each; their products are added, and the bias once.
@@ -34,6 +34,17 @@ class Sum(nn.Module):
         return total
 
 
+class DroppedLinear(nn.Linear):
+    """A linear layer whose outputs are zero with probability `rate` in training, and times 1 - rate else."""
+
+    def __init__(self, inputs: int, outputs: int, rate: float) -> None:
+        super().__init__(inputs, outputs)
+        self.rate = rate
+
+    def forward(self, x: Any) -> Any:
+        return functional.dropout(super().forward(x), self.rate, self.training, scaling="inference")
+
+
 class SplitLinear(nn.Conv2d):
     """`groups` linear layers side by side, each of its part of the inputs: a grouped 1x1 convolution."""
 
@@ -44,6 +55,17 @@ def fc(layer: Layer) -> Built:
     reads: list[Shape] = [(layer.count(i),) for i in range(len(layer.inputs))]
     parts: list[Weighted] = [nn.Linear(count, outputs, bias=i == 0) for i, (count,) in enumerate(reads)]
     return _weighted(layer, parts, reads, (outputs,))
+
+
+def fcdropo(layer: Layer) -> Built:
+    """As fc, with dropout of its outputs before the neuron: a layer of the DropConnect that Li Wan added."""
+    layer.only_input()
+    outputs = layer.section.integer("outputs", least=1)
+    rate = layer.section.real("rate", least=0.0)
+    if not rate < 1:
+        raise layer.error(f"rate is {rate}, expected below 1", "rate")
+    count = layer.count()
+    return _weighted(layer, [DroppedLinear(count, outputs, rate)], [(count,)], (outputs,))
 
 
 def sfc(layer: Layer) -> Built:
@@ -63,6 +85,9 @@ def conv(layer: Layer) -> Built:
     """`filters` filters in each of `groups` groups, at every place."""
     shared = layer.section.flag("sharedBiases", True)
     layer.section.ignore("partialSum", "sumWidth")  # cuda-convnet's cut of the sum for weight gradients
+    for key in ("wcNormMin", "wcNormMax"):
+        if any(layer.params.reals(key, len(layer.inputs), 0.0)):
+            raise layer.params.error(f"{key} is not supported", key)
 
     def make(geometry: Geometry, bias: bool) -> nn.Conv2d:
         return nn.Conv2d(
@@ -196,7 +221,10 @@ def _weighted(layer: Layer, parts: list[Weighted], reads: list[Shape], shape: Sh
         else:
             _share(layer, part, source, parts[:i])
     weights = [part.weight for part in parts]
-    updates = read_updates(layer.params, weights, [source is None for source in sources], bias)
+    above = [update for built in layer.built.values() for update in built.updates]
+    updates = read_updates(layer.params, weights, [source is None for source in sources], bias, above)
+    if layer.kind in ("sfc", "local") and any(update.settings["filter_norm"] for update in updates):
+        raise layer.params.error(f"wball is not supported for layers of type {layer.kind}", "wball")
     module = parts[0] if len(parts) == 1 else Sum(parts)
     return Built(module, reads, shape, parts=parts, updates=updates)
 
