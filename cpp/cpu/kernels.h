@@ -107,9 +107,14 @@ struct LayerNormRow {
   const T *gamma, *beta;
 };
 
-// Which random words are dropped, and what the others' elements are multiplied by.
-struct DropoutMask {
+// The random words of a tensor: word i % 4 of counter i / 4 of philox(seed, counter, .) is element i's.
+struct RandomWords {
   uint64_t seed, counter;
+};
+
+// Which words are dropped, and what the others' elements are multiplied by.
+struct DropoutMask {
+  RandomWords random;
   uint32_t threshold;  // words below it are dropped
   double scale;
 };
@@ -122,8 +127,7 @@ struct ElementwiseKernels {
   // dx may be dy.
   void (*activation_gradient)(Activation f, const T* x, const T* y, const T* dy, T* dx, int64_t n);
   void (*add)(const T* a, const T* b, T* y, int64_t n);
-  // The n elements from number `begin` of a tensor on, a multiple of 4: word i % 4 of counter i / 4 of philox(seed,
-  // counter, .) decides element i. In place allowed.
+  // The n elements from number `begin` of a tensor on, a multiple of 4. In place allowed.
   void (*dropout)(const DropoutMask& mask, int64_t begin, const T* x, T* y, int64_t n);
   // y[i * ld + j] = f(y[i * ld + j] + bias[j] + residual[i * ld + j]); bias and residual may be null.
   void (*bias_activation)(T* y, int64_t rows, int64_t cols, int64_t ld, const T* bias, const T* residual,
@@ -260,11 +264,15 @@ struct DepthwiseKernels {
 };
 
 // Pools that hand on one element of each window. index: for each y the number of its tap, row * most_pixels_of_window
-// + column in the part of the window that is in the image.
+// + column in the part of the window that is in the image, or pool_taps() where none is handed on.
 template <class T, class Index>
 struct PoolWinnerKernels {
   // index: null when not wanted.
   void (*max_pool2d)(const Pooling& p, const T* x, int64_t pixel_begin, int64_t pixel_end, T* y, Index* index);
+  // Each element has the share of the window that it is of the sum of the positive ones; y is the one in whose share
+  // the number of y's random word lies, 0 where none is positive.
+  void (*stochastic_pool2d)(const Pooling& p, const RandomWords& random, const T* x, int64_t pixel_begin,
+                            int64_t pixel_end, T* y, Index* index);
   // From the rows of index, too, from dy_row on; pool_index_slack elements past its end may be read.
   void (*gradient)(const Pooling& p, int64_t dy_row, const T* dy, const Index* index, int64_t row_begin,
                    int64_t row_end, T* dx);
@@ -279,6 +287,8 @@ struct PoolingKernels {
   void (*avg_pool2d)(const Pooling& p, const T* x, int64_t pixel_begin, int64_t pixel_end, T* y);
   void (*avg_pool2d_gradient)(const Pooling& p, int64_t dy_row, const T* dy, int64_t row_begin, int64_t row_end,
                               T* dx);
+  // The mean of the positive elements, weighted by themselves; 0 where there are none.
+  void (*weighted_pool2d)(const Pooling& p, const T* x, int64_t pixel_begin, int64_t pixel_end, T* y);
   // Over the channels of `pixels` pixels. index: for each y the number of its tap in the part of the window that is
   // there; null when not wanted. Gradients are written in full.
   void (*max_pool_channels)(const PoolAxis& axis, const T* x, int64_t pixels, T* y, uint16_t* index);

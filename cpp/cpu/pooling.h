@@ -26,6 +26,7 @@ enum class PoolKind : uint8_t {
   average,          // divides by the window's size, less what lies beyond the padding
   clipped_average,  // divides by the window's pixels in the image
   sum,
+  stochastic,       // an element drawn with a probability in proportion to it, or their mean by these probabilities
 };
 
 struct Pooling {
@@ -58,6 +59,9 @@ static inline int64_t most_pixels_of_window(const PoolAxis& axis) {
   const int64_t most = (axis.in + axis.out - 1) / axis.out + 1;
   return most < axis.in ? most : axis.in;
 }
+
+// One more than the largest number that a tap can have.
+static inline int64_t pool_taps(const Pooling& p) { return most_pixels_of_window(p.h) * most_pixels_of_window(p.w); }
 
 // The windows that hold a pixel, perhaps none, from those of a pixel before it, or {0, 0}.
 static inline PoolSpan windows_of_pixel(const PoolAxis& axis, int64_t pixel, PoolSpan windows) {

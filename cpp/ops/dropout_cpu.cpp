@@ -11,8 +11,7 @@ void Dropout::apply(ConstView x, View y, const RunContext& run) const {
   if (!run.training || p_ == 0) return parallel_copy(x.data, y.data, static_cast<std::int64_t>(y.spec.bytes()));
   const double kept = scaling_ == Scaling::training ? 1 / (1 - p_) : 1.0;
   const DropoutMask mask = {
-      .seed = run.random.seed,
-      .counter = run.random.stream(static_cast<std::uint64_t>(stream_)),
+      .random = {.seed = run.random.seed, .counter = run.random.stream(static_cast<std::uint64_t>(stream_))},
       .threshold = static_cast<std::uint32_t>(std::min(p_ * 0x1p32, 0x1p32 - 1)),
       .scale = p_ < 1 ? kept : 0.0,
   };

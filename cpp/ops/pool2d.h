@@ -100,10 +100,10 @@ void pool_backward(const Pooling& p, const Activation& f, const BackwardArgs& ar
   });
 }
 
-// Pools that hand on one element of each window save its number: in a byte where that suffices, else in four.
+// Pools that hand on at most one element of each window save its number: in a byte where that suffices, else in four.
 template <class T, class F>
 void with_pool_winners(const Pooling& p, F body) {
-  if (most_pixels_of_window(p.h) * most_pixels_of_window(p.w) <= 256)
+  if (pool_taps(p) < 256)
     body(kernels<T>().pool_winners_u8);
   else
     body(kernels<T>().pool_winners_i32);

@@ -37,6 +37,7 @@
 #include "ops/softmax_cross_entropy.h"
 #include "ops/spatial_norm.h"
 #include "ops/squared_error.h"
+#include "ops/stochastic_pool2d.h"
 #include "ops/untied_bias.h"
 
 namespace fastcnn {
@@ -80,6 +81,7 @@ constexpr std::array entries = {
     Entry{"softmax_cross_entropy", SoftmaxCrossEntropy::make},
     Entry{"spatial_norm", SpatialNorm::make},
     Entry{"squared_error", SquaredError::make},
+    Entry{"stochastic_pool2d", StochasticPool2d::make},
     Entry{"untied_bias", UntiedBias::make},
 };
 

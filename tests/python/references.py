@@ -42,6 +42,7 @@ REDUCTIONS = {
     "max_abs": lambda v: np.take_along_axis(v, abs(v).argmax(axis=2)[..., None], axis=2)[..., 0],
     "sum": lambda v: v.sum(axis=2),
     "mean": lambda v: v.sum(axis=2),
+    "weighted": lambda v: (v * v).sum(axis=2) / v.sum(axis=2),
 }
 
 

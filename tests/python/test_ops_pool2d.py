@@ -1,5 +1,7 @@
 """Pools of images against NumPy loops, PyTorch and finite differences."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import references
@@ -41,6 +43,7 @@ KINDS = {
     "mean": (ops.avg_pool2d, ops.avg_pool2d_backward, {"count_include_pad": True}),
     "mean of pixels": (ops.avg_pool2d, ops.avg_pool2d_backward, {"count_include_pad": False}),
     "sum": (ops.sum_pool2d, ops.sum_pool2d_backward, {}),
+    "weighted mean": (ops.stochastic_pool2d, ops.stochastic_pool2d_backward, {"training": False}),
 }
 
 
@@ -52,8 +55,11 @@ def test_pools_and_their_gradients_match_loops_and_differences(case, kind):
     x = image(shape)
     if kind == "max_abs":
         x *= np.random.default_rng(2).choice([-1, 1], shape)
+    if kind == "weighted mean":
+        x += 0.1  # none is 0, where its gradient is two
     y = pool(x, *where, **options, **more)
-    expected = references.pool2d(x, *where, **options, **more, reduce=kind.split(" ")[0])
+    counted = {name: value for name, value in more.items() if name == "count_include_pad"}
+    expected = references.pool2d(x, *where, **options, **counted, reduce=kind.split(" ")[0])
     np.testing.assert_allclose(y, expected, rtol=1e-12)
     dy = np.random.default_rng(1).standard_normal(y.shape)
     numerical = references.numerical_gradient(lambda a: pool(a, *where, **options, **more), x, dy)
@@ -69,8 +75,9 @@ def test_layers_place_windows_as_the_functions_do(case):
         (nn.MaxAbsPool2d, ops.max_abs_pool2d),
         (nn.AvgPool2d, ops.avg_pool2d),
         (nn.SumPool2d, ops.sum_pool2d),
+        (nn.StochasticPool2d, partial(ops.stochastic_pool2d, training=False)),
     ]:
-        np.testing.assert_array_equal(layer(*where, **options)(x), pool(x, *where, **options))
+        np.testing.assert_array_equal(layer(*where, **options).eval()(x), pool(x, *where, **options))
     assert "start=-2" in repr(nn.MaxPool2d(3, start=-2))
 
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "core/random.h"
 #include "cpu/pooling.h"
 
 namespace fastcnn::reference {
@@ -73,6 +74,41 @@ void avg_pool2d(const Pooling& p, std::int64_t n, const T* x, T* y, const T* dy,
       dx[at] += dy[out] / count;
     });
     y[out] = sum / count;
+  });
+}
+
+// x's element of which a random share of the sum of the positive ones falls; dx is added to.
+template <class T>
+void stochastic_pool2d(const Pooling& p, const RandomState& random, std::uint64_t stream, std::int64_t n, const T* x,
+                       T* y, const T* dy, T* dx) {
+  for_each_window(p, n, [&](std::int64_t out, std::int64_t i, std::int64_t oh, std::int64_t ow, std::int64_t c) {
+    T sum = 0, before = 0;
+    for_each_pixel(p, i, oh, ow, c, [&](std::int64_t at) { sum += x[at] > 0 ? x[at] : 0; });
+    const auto element = static_cast<std::uint64_t>(out);
+    const std::uint32_t word = philox(random.seed, random.stream(stream), element / 4)[element % 4];
+    const T share = sum * (static_cast<T>(word >> 8) / (1 << 24));
+    std::int64_t drawn = -1;
+    for_each_pixel(p, i, oh, ow, c, [&](std::int64_t at) {
+      if (x[at] <= 0) return;
+      if (before <= share) drawn = at;
+      before += x[at];
+    });
+    y[out] = drawn < 0 ? 0 : x[drawn];
+    if (drawn >= 0) dx[drawn] += dy[out];
+  });
+}
+
+// The mean of what stochastic_pool2d gives; dx is added to.
+template <class T>
+void weighted_pool2d(const Pooling& p, std::int64_t n, const T* x, T* y, const T* dy, T* dx) {
+  for_each_window(p, n, [&](std::int64_t out, std::int64_t i, std::int64_t oh, std::int64_t ow, std::int64_t c) {
+    T sum = 0;
+    for_each_pixel(p, i, oh, ow, c, [&](std::int64_t at) { sum += x[at] > 0 ? x[at] : 0; });
+    y[out] = 0;
+    for_each_pixel(p, i, oh, ow, c, [&](std::int64_t at) { y[out] += x[at] > 0 ? x[at] / sum * x[at] : 0; });
+    for_each_pixel(p, i, oh, ow, c, [&](std::int64_t at) {
+      if (x[at] > 0) dx[at] += dy[out] * (2 * x[at] - y[out]) / sum;
+    });
   });
 }
 

@@ -65,6 +65,7 @@ from fastcnn.nn.pooling import (
     MaxPool2d,
     MaxPoolChannels,
     Nailbed,
+    StochasticPool2d,
     SumPool2d,
 )
 from fastcnn.nn.shaping import Add, Concat, Flatten, Maximum, Multiply, Reshape, Slice, Split
@@ -138,6 +139,7 @@ __all__ = [
     "Split",
     "Sqrt",
     "Square",
+    "StochasticPool2d",
     "SumPool2d",
     "Tanh",
     "TotalLoss",

@@ -118,6 +118,22 @@ class SumPool2d(_Pool2d):
         return functional.sum_pool2d(x, **self._windows())
 
 
+class StochasticPool2d(_Pool2d):
+    """One element of each window in training, drawn with a probability in proportion to it; else their mean.
+
+    Zeiler and Fergus, "Stochastic pooling for regularization of deep convolutional neural networks" (2013):
+    element i of a window is drawn with p_i = x_i / (sum of x) and takes the gradient; in eval mode y = sum of
+    p_i x_i. It is meant to follow a ReLU: elements that are not positive have p_i = 0, and where none is
+    positive y = 0 and no gradient goes back. Draws follow from `fastcnn.manual_seed` and the number of random
+    forward passes since, not from threads.
+
+    Args: MaxPool2d's.
+    """
+
+    def forward(self, x: Any) -> Any:
+        return functional.stochastic_pool2d(x, **self._windows(), training=self.training)
+
+
 class AdaptiveAvgPool2d(Module):
     """Mean of each of output_size windows: (n, c, h, w) to (n, c, *output_size).
 

@@ -132,6 +132,8 @@ from fastcnn.ops.pooling import (
     max_pool_channels_backward,
     nailbed,
     nailbed_backward,
+    stochastic_pool2d,
+    stochastic_pool2d_backward,
     sum_pool2d,
     sum_pool2d_backward,
 )
@@ -269,6 +271,8 @@ __all__ = [
     "square_backward",
     "squared_error",
     "squared_error_backward",
+    "stochastic_pool2d",
+    "stochastic_pool2d_backward",
     "sum_pool2d",
     "sum_pool2d_backward",
     "tanh",

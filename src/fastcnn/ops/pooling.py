@@ -120,6 +120,51 @@ def sum_pool2d_backward(dy: Any, x: Any, *windows: Any, **options: Any) -> Array
     return only(backward(pool2d_op("avg_pool2d", *windows, sum=True, **options), dy, x))
 
 
+def stochastic_pool2d(
+    x: Any,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    *,
+    ceil_mode: bool = False,
+    start: Pair | None = None,
+    output_size: Pair | None = None,
+    seed: int = 0,
+    step: int = 0,
+    stream: int = 0,
+    training: bool = True,
+) -> Array:
+    """Element i of each window with the probability p_i = x_i / (sum of x); their mean unless training.
+
+    Zeiler and Fergus, "Stochastic pooling for regularization of deep convolutional neural networks" (2013):
+    the mean is y = sum of p_i x_i. Elements that are not positive have p_i = 0; where none is positive, y is
+    0. What is drawn is a pure function of (seed, step, stream) and of the window's place. The windows are
+    those of `max_pool2d`.
+    """
+    windows = (kernel_size, stride, padding, ceil_mode, start, output_size)
+    op = pool2d_op("stochastic_pool2d", *windows, sample=training, stream=stream)
+    return forward(op, x, training=training, state=(seed, step))
+
+
+def stochastic_pool2d_backward(
+    dy: Any,
+    x: Any,
+    *windows: Any,
+    seed: int = 0,
+    step: int = 0,
+    stream: int = 0,
+    training: bool = True,
+    **options: Any,
+) -> Array:
+    """dx of `stochastic_pool2d`: each dy goes to the element that was drawn.
+
+    That of the mean, unless training: dy (2 x_i - y) / (sum of x) for positive x_i. Where none is positive it
+    is 0.
+    """
+    op = pool2d_op("stochastic_pool2d", *windows, sample=training, stream=stream, **options)
+    return only(backward(op, dy, x, state=(seed, step)))
+
+
 def adaptive_avg_pool2d(x: Any, output_size: Pair) -> Array:
     """Mean of each of output_size windows that share out the image: (n, c, h, w) to (n, c, *output_size).
 

@@ -70,6 +70,7 @@ from fastcnn.nn.functional.pooling import (
     max_pool2d,
     max_pool_channels,
     nailbed,
+    stochastic_pool2d,
     sum_pool2d,
 )
 from fastcnn.nn.functional.shaping import (
@@ -145,6 +146,7 @@ __all__ = [
     "split",
     "sqrt",
     "square",
+    "stochastic_pool2d",
     "sum_pool2d",
     "tanh",
     "untied_bias",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastcnn._core import make_op
-from fastcnn.nn.functional._inputs import shape_of_input
+from fastcnn.nn.functional._inputs import shape_of_input, stream_of
 from fastcnn.nn.options import Pair, nailbed_op, pool2d_op, pool_channels_op
 from fastcnn.nn.parameter import pair_of
 from fastcnn.tensor import apply
@@ -49,6 +49,13 @@ def avg_pool2d(
 def sum_pool2d(x: Any, *windows: Any, **options: Any) -> Any:
     """Sum of each window; arguments as of max_pool2d."""
     return apply(pool2d_op("avg_pool2d", *windows, **options, sum=True), x)
+
+
+def stochastic_pool2d(x: Any, *windows: Any, training: bool = True, **options: Any) -> Any:
+    """Element of each window, drawn with p_i = x_i / (sum of x), in training, else the sum of p_i x_i;
+    arguments as of max_pool2d."""
+    stream = stream_of(x) if training else 0
+    return apply(pool2d_op("stochastic_pool2d", *windows, **options, sample=training, stream=stream), x)
 
 
 def adaptive_avg_pool2d(x: Any, output_size: Pair) -> Any:

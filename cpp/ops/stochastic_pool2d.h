@@ -1,0 +1,40 @@
+// Stochastic pooling (Zeiler and Fergus, "Stochastic pooling for regularization of deep convolutional neural
+// networks", 2013) of x (n, c, h, w), which is meant to lie behind a ReLU. In each window, per channel, element i has
+// the probability p_i = x_i / (sum of x) where x_i > 0, else 0. In training y is an element drawn by it, which takes
+// the gradient; otherwise y is the mean, the sum of p_i x_i. Where no element is positive y = 0, without a gradient.
+// What is drawn is a pure function of the run's random state, of `stream` and of y's index in storage.
+#pragma once
+
+#include "ops/attributes.h"
+#include "ops/op.h"
+#include "ops/pool2d.h"
+
+namespace fastcnn {
+
+class StochasticPool2d final : public Op {
+ public:
+  // sample: in training, else the mean there, too. The random ops of one model take different streams. Throws
+  // ValueError as check_random_stream.
+  StochasticPool2d(const PoolSpec& windows, bool sample, std::int64_t stream);
+  // read_pool's; sample (true), stream (0).
+  static OpPtr make(Attributes& attributes);
+
+  std::string_view kind() const override { return "stochastic_pool2d"; }
+  std::string describe(Specs x) const override;
+  Spec infer(Specs x) const override;
+  Needs backward_needs(Specs x) const override;
+  ScratchSize scratch(Specs x, Phase phase) const override;
+  bool is_cheap() const override { return true; }
+  void forward(const ForwardArgs& args) const override;
+  void backward(const BackwardArgs& args) const override;
+
+ private:
+  Pooling pooling(const Shape& x) const { return slide_pool(windows_, x, PoolKind::stochastic); }
+  void mean_backward(const BackwardArgs& args) const;
+
+  PoolSpec windows_;
+  bool sample_;
+  std::int64_t stream_;
+};
+
+}  // namespace fastcnn
