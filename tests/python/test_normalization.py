@@ -88,6 +88,8 @@ LAYERED = {
     "two axes": ((2, 5, 7), (5, 7)),
     "images": ((2, 3, 4, 5), (3, 4, 5)),
     "all": ((2, 3, 4, 5), (2, 3, 4, 5)),
+    "maps": ((2, 3, 4, 5), (4, 5)),
+    "rows of maps": ((2, 3, 4, 5), 5),
 }
 
 
@@ -127,7 +129,8 @@ def test_a_model_of_group_and_layer_norms_matches_torch(training):
 
     def layers(nn):
         return (
-            *(nn.Conv2d(3, 8, 3), nn.GroupNorm(4, 8), nn.ReLU(), nn.LayerNorm((8, 4, 4)), nn.Flatten()),
+            *(nn.Conv2d(3, 8, 3), nn.GroupNorm(4, 8), nn.ReLU(), nn.LayerNorm((8, 4, 4))),
+            *(nn.LayerNorm((4, 4)), nn.LayerNorm(4), nn.Flatten()),
             *(nn.Linear(128, 6), nn.LayerNorm(6, eps=1e-3), nn.GroupNorm(3, 6, affine=False)),
         )
 
@@ -188,8 +191,8 @@ def test_shapes_that_do_not_fit_are_refused():
         ops.group_norm(X, 2)
     with pytest.raises(ShapeError, match=r"expected one that ends in \(5,\)"):
         ops.layer_norm(X, 5)
-    with pytest.raises(ShapeError, match=r"normalised over its last 2 axes, expected \(c, h, w\)"):
-        ops.layer_norm(X, (3, 4))
+    with pytest.raises(ValueError, match=r"dy has shape \(2, 5\), expected that of y"):
+        ops.layer_norm_backward(np.ones((2, 5)), np.ones((1, 2, 5, 1)), 1)
 
 
 def test_settings_are_in_the_repr():

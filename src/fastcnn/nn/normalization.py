@@ -212,8 +212,8 @@ class LayerNorm(Module):
     """weight (x - mean) / sqrt(variance + eps) + bias over the last axes of x.
 
     Ba, Kiros and Hinton, "Layer normalization" (2016). Mean and biased variance are those of one sample, in
-    training and inference. Definition and names are PyTorch's, but for images (n, c, h, w) the axes are all
-    of (c, h, w).
+    training and inference. Definition and names are PyTorch's. Images (n, c, h, w) normalised over (h, w) or
+    (w) alone are copied first and last, as they are stored by pixel.
 
     Args:
         normalized_shape: the extents of those axes, or the one of the last.

@@ -18,6 +18,14 @@ def gelu_kind(approximate: str) -> str:
     return "gelu" if approximate == "none" else "gelu_tanh"
 
 
+def shape_to_normalize(shape: Sequence[int], normalized: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that layer norm reads an input of this one in. Images are stored by pixel; to have their last
+    axes together, (w) or (h, w), they must be of another rank."""
+    if len(shape) == 4 and len(normalized) < 3 and tuple(shape[-len(normalized) :]) == normalized:
+        return (math.prod(shape[: -len(normalized)]), *normalized)
+    return tuple(shape)
+
+
 def parts_of(extent: int, split_size_or_sections: int | Sequence[int]) -> list[int]:
     """The sizes that PyTorch's split gives the parts of an axis."""
     if not isinstance(split_size_or_sections, int):

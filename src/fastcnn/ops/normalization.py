@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastcnn import _core
-from fastcnn._arrays import Array
+from fastcnn._arrays import Array, as_array
 from fastcnn._core import make_op
+from fastcnn.nn.options import shape_to_normalize
 from fastcnn.nn.parameter import shape_of
 from fastcnn.ops._run import backward, forward, only
 
@@ -100,10 +101,12 @@ def layer_norm(
 
     Args:
         x: of any rank.
-        normalized_shape: the extents of the last axes of x; of images (n, c, h, w) these are (c, h, w).
+        normalized_shape: the extents of the last axes of x.
         gamma, beta: of that shape, or None.
     """
-    return forward(_layer_norm(normalized_shape, eps), x, gamma, beta)
+    op, array, rows = _layer_norm(x, normalized_shape, eps)
+    y: Array = forward(op, array.reshape(rows), gamma, beta).reshape(array.shape)
+    return y
 
 
 def layer_norm_backward(
@@ -116,7 +119,11 @@ def layer_norm_backward(
     eps: float = 1e-5,
 ) -> tuple[Array, Array | None, Array | None]:
     """(dx, dgamma, dbeta) of `layer_norm`, as those of `group_norm`; None where gamma and beta are."""
-    return _with_affine(backward(_layer_norm(normalized_shape, eps), dy, x, gamma, beta))
+    op, array, rows = _layer_norm(x, normalized_shape, eps)
+    seed = as_array(dy, "dy")
+    seed = seed.reshape(rows) if seed.shape == array.shape else seed
+    dx, dgamma, dbeta = _with_affine(backward(op, seed, array.reshape(rows), gamma, beta))
+    return dx.reshape(array.shape), dgamma, dbeta
 
 
 def local_response_norm(
@@ -202,8 +209,13 @@ def _with_affine(gradients: list[Array | None]) -> tuple[Array, Array | None, Ar
     return dx, dgamma, dbeta
 
 
-def _layer_norm(normalized_shape: int | Sequence[int], eps: float) -> _core.Op:
-    return make_op("layer_norm", shape=shape_of("layer_norm", normalized_shape), eps=eps)
+def _layer_norm(
+    x: Any, normalized_shape: int | Sequence[int], eps: float
+) -> tuple[_core.Op, Array, tuple[int, ...]]:
+    """The op, x as an array, and the shape in which the op reads it."""
+    array, normalized = as_array(x, "layer_norm"), shape_of("layer_norm", normalized_shape)
+    op = make_op("layer_norm", shape=normalized, eps=eps)
+    return op, array, shape_to_normalize(array.shape, normalized)
 
 
 def _local_response_norm(size: int, alpha: float, beta: float, k: float, blocked: bool) -> _core.Op:

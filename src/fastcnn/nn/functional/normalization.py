@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastcnn._core import make_op
+from fastcnn.nn.functional._inputs import shape_of_input
+from fastcnn.nn.functional.shaping import reshape
+from fastcnn.nn.options import shape_to_normalize
 from fastcnn.nn.parameter import shape_of
 from fastcnn.tensor import apply
 
@@ -42,8 +45,13 @@ def layer_norm(
     x: Any, normalized_shape: int | Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
     """weight (x - mean) / sqrt(variance + eps) + bias, the moments over the last axes of a sample."""
-    op = make_op("layer_norm", shape=shape_of("layer_norm", normalized_shape), eps=eps)
-    return apply(op, x, weight, bias)
+    normalized = shape_of("layer_norm", normalized_shape)
+    op = make_op("layer_norm", shape=normalized, eps=eps)
+    shape = shape_of_input(x)
+    rows = shape_to_normalize(shape, normalized)
+    if rows == shape:
+        return apply(op, x, weight, bias)
+    return reshape(apply(op, reshape(x, rows), weight, bias), shape)
 
 
 def batch_norm(
