@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fastcnn
@@ -102,6 +103,45 @@ def test_inference_has_no_velocities_and_less_between_the_layers():
 def test_a_criterion_of_arrays_is_taken_into_account():
     model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
     assert model.memory((2, 1, 8, 8), criterion=nn.MSELoss()).arena > 0
+
+
+class TwoHeads(nn.Module):
+    """A model of labels and boxes."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.relu, self.flatten = nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten()
+        self.label, self.box = nn.Linear(8 * 36, 10), nn.Linear(8 * 36, 4)
+
+    def forward(self, x):
+        features = self.flatten(self.relu(self.conv(x)))
+        return self.label(features), self.box(features)
+
+
+LABELS, BOXES, UNREAD = np.zeros(5, np.int64), np.zeros((5, 4), np.float32), np.zeros((), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("terms", "targets"),
+    [
+        ([nn.CrossEntropyLoss(), nn.MSELoss()], (LABELS, BOXES)),
+        ([nn.CrossEntropyLoss(), (nn.MSELoss(), 1, None)], (LABELS,)),
+        ([(nn.MSELoss(), 1, 0)], (BOXES,)),
+        ([nn.CrossEntropyLoss(), (nn.MSELoss(), 1, 2)], (LABELS, UNREAD, BOXES)),
+    ],
+)
+def test_several_outputs_take_what_their_training_step_takes(terms, targets):
+    model, criterion = TwoHeads(), nn.TotalLoss(terms)
+    x = np.ones((5, 3, 8, 8), np.float32)
+    trainer = fastcnn.Trainer(model, criterion, fastcnn.optim.SGD(model.parameters(), lr=0.1))
+    compiled, _ = trainer._fused(x, targets)
+    assert model.memory(x.shape, criterion=criterion).arena == compiled.plan.arena_bytes
+    assert model.memory(x.shape, training=False).outputs == 5 * (10 + 4) * 4
+
+
+def test_a_term_of_an_output_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="term 2 reads output 2, there are 2"):
+        TwoHeads().memory((5, 3, 8, 8), criterion=nn.TotalLoss([nn.CrossEntropyLoss(), nn.MSELoss()] * 2))
 
 
 def test_a_batch_alone_is_too_little_for_a_model_that_does_not_say_its_input():

@@ -160,10 +160,14 @@ class TotalLoss(Module):
         self._reads: dict[str, tuple[int, int | None]] = {}
         for place, (name, term) in enumerate(named.items()):
             loss, output, target = _whole_term(name, term, place)
-            if hasattr(Module, name) or name.startswith("_") or "." in name:
+            if hasattr(TotalLoss, name) or name.startswith("_") or "." in name:
                 raise ValueError(f"TotalLoss: {name!r} can't be the name of a term")
             self._reads[name] = (output, target)
             setattr(self, name, loss)
+
+    def terms(self) -> list[tuple[Module, int, int | None]]:
+        """Each loss with the numbers of the output and of the target that it reads, None for no target."""
+        return [(getattr(self, name), *reads) for name, reads in self._reads.items()]
 
     def forward(self, outputs: Any, targets: Any = None) -> Any:
         total = None

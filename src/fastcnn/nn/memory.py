@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
 from fastcnn import _core
-from fastcnn.nn.loss import CrossEntropyLoss
+from fastcnn.nn.loss import CrossEntropyLoss, TotalLoss
 from fastcnn.nn.module import in_mode
 from fastcnn.trace import Argument, Compiled, Scope, trace, trace_training_step
 
 if TYPE_CHECKING:
     from fastcnn.nn.module import Module
     from fastcnn.nn.parameter import Parameter
+
+_Output = tuple[tuple[int, ...], str]  # shape and type
 
 
 @dataclass(frozen=True)
@@ -82,12 +85,27 @@ def _compile(
     )
     if not training:
         return alone
-    output_shape, dtype = alone.plan.outputs[0]
-    if criterion is None or isinstance(criterion, CrossEntropyLoss):
-        y = Argument("target", output_shape[:1], "int64")
-    else:
-        y = Argument("target", output_shape, dtype)
-    return trace_training_step(model, criterion or CrossEntropyLoss(), [x], y)
+    criterion = criterion or CrossEntropyLoss()
+    return trace_training_step(model, criterion, [x], _targets(criterion, alone.plan.outputs))
+
+
+def _targets(criterion: Module, outputs: Sequence[_Output]) -> Argument | list[Argument]:
+    """What `criterion` compares the outputs with."""
+    if not isinstance(criterion, TotalLoss):
+        return _target(criterion, outputs[0])
+    read = {
+        target: _target(loss, outputs[output])
+        for loss, output, target in criterion.terms()
+        if target is not None and output < len(outputs)
+    }
+    return [read.get(i, Argument("unread", (), "float32")) for i in range(max(read, default=-1) + 1)]
+
+
+def _target(loss: Module, output: _Output) -> Argument:
+    shape, dtype = output
+    if isinstance(loss, CrossEntropyLoss):
+        return Argument("target", shape[:1], "int64")
+    return Argument("target", shape, dtype)
 
 
 def _bytes(parameter: Parameter) -> int:

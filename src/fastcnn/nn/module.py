@@ -222,7 +222,8 @@ class Module:
             batch_or_shape: shape of one input, batch included, or the batch alone for a model that says the
                 rest (`input_shape`).
             training: a step of `Trainer`, else a call in inference mode.
-            criterion: the loss, of labels (CrossEntropyLoss() when left out) or of arrays like the output.
+            criterion: the loss, of labels (CrossEntropyLoss() when left out) or of arrays like the output,
+                which is the first where there are several; an nn.TotalLoss of such losses reads them all.
             momentum: whether the optimiser keeps velocities.
 
         Raises:
