@@ -7,9 +7,12 @@
 #include <map>
 #include <random>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/thread_pool.h"
+#include "ops/activation.h"
 #include "ops/registry.h"
 
 namespace fastcnn::benchmarks {
@@ -18,11 +21,16 @@ namespace {
 using Attributes = std::map<std::string, Attribute, std::less<>>;
 
 struct Layer {
-  const char* name;
-  const char* kind;
+  std::string name;
+  std::string kind;
   std::vector<Spec> x;
   Attributes attributes{};
 };
+
+Attributes with(Attributes attributes, const char* name, Attribute value) {
+  attributes[name] = std::move(value);
+  return attributes;
+}
 
 // Spatial sizes and channels as in the network of the name.
 std::vector<Layer> layers() {
@@ -32,11 +40,15 @@ std::vector<Layer> layers() {
   const Attributes alexnet_norm{{"size", std::int64_t{5}}, {"alpha", 1e-4}, {"beta", 0.75}, {"k", 2.0}};
   const Attributes other_norm{{"size", std::int64_t{5}}, {"alpha", 1e-4}, {"beta", 0.6}, {"k", 2.0}};
   const Spec cifar{{128, 32, 32, 32}}, alexnet{{64, 96, 55, 55}}, wide{{64, 256, 27, 27}}, rows{{512, 1000}};
-  return {
+  std::vector<Layer> layers = {
       {"max_pool2d/cifar_quick", "max_pool2d", {cifar}, rounded_up},
       {"max_pool2d/alexnet", "max_pool2d", {alexnet}, overlapping},
       {"max_pool2d/vgg", "max_pool2d", {{{16, 64, 112, 112}}}, {{"kernel", two}}},
       {"max_pool2d/lenet", "max_pool2d", {{{256, 20, 24, 24}}}, {{"kernel", two}}},
+      {"max_abs_pool2d/cifar_quick", "max_pool2d", {cifar}, with(rounded_up, "abs", true)},
+      {"max_abs_pool2d/alexnet", "max_pool2d", {alexnet}, with(overlapping, "abs", true)},
+      {"stochastic_pool2d/cifar_quick", "stochastic_pool2d", {cifar}, rounded_up},
+      {"stochastic_pool2d/alexnet", "stochastic_pool2d", {alexnet}, overlapping},
       {"avg_pool2d/cifar_quick", "avg_pool2d", {cifar}, rounded_up},
       {"avg_pool2d/global", "avg_pool2d", {{{64, 512, 7, 7}}}, {{"kernel", std::int64_t{7}}}},
       {"local_response_norm/alexnet", "local_response_norm", {alexnet}, alexnet_norm},
@@ -51,10 +63,12 @@ std::vector<Layer> layers() {
       {"concat", "concat", {wide, wide}},
       {"dropout", "dropout", {alexnet}},
       {"flatten", "flatten", {{{256, 256, 6, 6}}}},
-      {"square", "activation", {alexnet}, {{"function", std::string("square")}}},
-      {"sigmoid", "activation", {alexnet}, {{"function", std::string("sigmoid")}}},
-      {"tanh", "activation", {alexnet}, {{"function", std::string("tanh")}}},
+      {"neuron/prelu", "prelu", {alexnet, {{96}}}},
+      {"neuron/noisy_relu", "noisy_relu", {alexnet}},
   };
+  for (const std::string_view name : activation_names())
+    layers.push_back({"neuron/" + std::string(name), "activation", {alexnet}, {{"function", std::string(name)}}});
+  return layers;
 }
 
 Tensor random_tensor(const Spec& spec) {
@@ -90,20 +104,22 @@ class Runner {
   }
 
   void forward(bool training) const {
+    const RunContext run{.training = training, .random = {}};
     op_->forward({.x = inputs_,
                   .y = y_.view(),
                   .saved = training && needs_.saved_bytes > 0 ? saved_.get() : nullptr,
                   .scratch = scratch(),
-                  .run = &run_});
+                  .run = &run});
   }
   void backward() const {
+    const RunContext run{.training = true, .random = {}};
     op_->backward({.x = inputs_,
                    .y = y_.view(),
                    .saved = saved_.get(),
                    .dy = dy_.view(),
                    .dx = gradients_,
                    .scratch = scratch(),
-                   .run = &run_});
+                   .run = &run});
   }
 
   std::size_t forward_bytes(bool training) const {
@@ -132,7 +148,6 @@ class Runner {
   std::vector<View> gradients_;
   Buffer saved_, scratch_;
   std::size_t shared_ = 0, stride_ = 0;
-  RunContext run_{.training = true, .random = {}};
 };
 
 void set_rate(benchmark::State& state, std::size_t bytes) {
@@ -155,12 +170,11 @@ void backward(benchmark::State& state, const Layer& layer) {
 }
 
 void add(const Layer& layer) {
-  const std::string name(layer.name);
   const bool saves = make_op(layer.kind, layer.attributes)->backward_needs(layer.x).saved_bytes > 0;
   const auto finish = [](auto* bench) { bench->UseRealTime()->Unit(benchmark::kMicrosecond); };
-  finish(benchmark::RegisterBenchmark((name + "/forward").c_str(), &forward, layer, true));
-  if (saves) finish(benchmark::RegisterBenchmark((name + "/inference").c_str(), &forward, layer, false));
-  finish(benchmark::RegisterBenchmark((name + "/backward").c_str(), &backward, layer));
+  finish(benchmark::RegisterBenchmark((layer.name + "/forward").c_str(), &forward, layer, true));
+  if (saves) finish(benchmark::RegisterBenchmark((layer.name + "/inference").c_str(), &forward, layer, false));
+  finish(benchmark::RegisterBenchmark((layer.name + "/backward").c_str(), &backward, layer));
 }
 
 }  // namespace

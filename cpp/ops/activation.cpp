@@ -96,6 +96,12 @@ Activation read_activation(Attributes& attributes, std::string_view name, std::s
   return f;
 }
 
+std::vector<std::string_view> activation_names() {
+  std::vector<std::string_view> names;
+  for (const Entry& entry : entries) names.push_back(entry.name);
+  return names;
+}
+
 std::string describe(const Activation& f) {
   const Entry& entry = entry_of(f.kind);
   const std::string name(entry.name);

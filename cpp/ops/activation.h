@@ -1,6 +1,10 @@
 // y = f(x), element by element: the neurons of cpu/activation.h as a layer of their own.
 #pragma once
 
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "ops/attributes.h"
 #include "ops/op.h"
 
@@ -10,6 +14,9 @@ namespace fastcnn {
 // (leaky_relu: a 0.01; log: a 0; linear: b 0).
 // Throws ValueError for an unknown name, for coefficients that the kind doesn't have, and for those it can't take.
 Activation read_activation(Attributes& attributes, std::string_view name, std::string_view fallback);
+
+// All the names that it knows.
+std::vector<std::string_view> activation_names();
 
 // "relu", "tanh(a=1.7159, b=0.666667)".
 std::string describe(const Activation& f);
