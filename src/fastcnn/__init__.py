@@ -26,7 +26,7 @@ from fastcnn.tensor import Tensor
 from fastcnn.trace import Symbol
 
 if TYPE_CHECKING:
-    from fastcnn import convnet, data, metrics, ops, train, views
+    from fastcnn import convnet, data, figures, metrics, ops, train, views
     from fastcnn.train import Trainer, gradcheck, load_checkpoint, save_checkpoint
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "conv_algorithms",
     "convnet",
     "data",
+    "figures",
     "gradcheck",
     "info",
     "load_checkpoint",
@@ -61,7 +62,7 @@ __all__ = [
 ]
 
 # Imported at first use, so that `import fastcnn` is quick.
-_LAZY_MODULES = ("convnet", "data", "metrics", "models", "ops", "train", "views")
+_LAZY_MODULES = ("convnet", "data", "figures", "metrics", "models", "ops", "train", "views")
 _LAZY_NAMES = {
     "Trainer": "train",
     "gradcheck": "train",

@@ -1,0 +1,75 @@
+"""Training epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastcnn.figures._canvas import BLUE, GREY, VERMILION, blank
+
+_LOGARITHMIC = 30  # from this ratio of largest to smallest on
+
+
+def curves(log: Sequence[Mapping[str, Any]], *, figure: Any = None) -> Any:
+    """Loss, accuracy and learning rate by epoch.
+
+    Args:
+        log: one entry per epoch with `epoch`, and as far as they are known `train_loss`,
+            `validation_loss`, `train_accuracy`, `validation_accuracy` and `lr`.
+
+    Raises:
+        ValueError: no entries.
+        ImportError: matplotlib isn't installed.
+    """
+    if not log:
+        raise ValueError("curves: no epochs")
+    figure = blank(figure, 7.5, 6.5)
+    loss, accuracy, rate = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1.6))
+    epochs = [entry["epoch"] for entry in log]
+    for axes, what in ((loss, "loss"), (accuracy, "accuracy")):
+        for part, colour, style in (("train", BLUE, "--"), ("validation", VERMILION, "-")):
+            values = _column(log, f"{part}_{what}")
+            if not np.isnan(values).all():
+                label = "training" if part == "train" else part
+                axes.plot(epochs, values, style, color=colour, label=label, **_markers(epochs))
+        axes.set_ylabel(what)
+        axes.legend(frameon=False)
+    _mark_best(accuracy, epochs, _column(log, "validation_accuracy"))
+    rates = _column(log, "lr")
+    rate.plot(epochs, rates, color="black", **_markers(epochs))
+    rate.set_ylabel("learning rate")
+    rate.set_xlabel("epoch")
+    rate.xaxis.get_major_locator().set_params(integer=True)
+    for axes, values in ((loss, _column(log, "train_loss")), (rate, rates)):
+        if values.min() > 0 and values.max() / values.min() > _LOGARITHMIC:
+            axes.set_yscale("log")
+    for axes in (loss, accuracy, rate):
+        axes.grid(color=GREY, alpha=0.3, linewidth=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _column(log: Sequence[Mapping[str, Any]], name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array([np.nan if entry.get(name) is None else entry[name] for entry in log], np.float64)
+
+
+def _markers(epochs: Sequence[Any]) -> dict[str, Any]:
+    """A point for each of few epochs; of a single one there is no line."""
+    return {"marker": "o" if len(epochs) <= 30 else "", "markersize": 3}
+
+
+def _mark_best(axes: Any, epochs: Sequence[Any], values: np.ndarray[Any, Any]) -> None:
+    if np.isnan(values).all():
+        return
+    best = int(np.nanargmax(values))
+    axes.plot(epochs[best], values[best], "o", markersize=9, markerfacecolor="none", color=VERMILION)
+    axes.annotate(
+        f"{values[best]:.4f} in epoch {epochs[best]}",
+        (epochs[best], values[best]),
+        xytext=(0, -10),
+        textcoords="offset points",
+        ha="right" if best > len(epochs) / 2 else "left",
+        va="top",
+    )
