@@ -231,6 +231,20 @@ def test_a_wrong_file_is_one_line_with_its_place(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [{"inputs=pool1": "inputs=pool1,labels"}, {"dataIdx=1": "dataIdx=2", "cost.logreg": "cost.crossent"}],
+)
+def test_train_has_images_and_labels_only(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, changes: dict[str, str]
+) -> None:
+    layers, params = files(tmp_path)
+    for old, new in changes.items():
+        layers.write_text(layers.read_text().replace(old, new))
+    line = fails(capsys, 1, "train", layers, "--params", params)
+    assert "`train` has images (dataIdx=0) for layers and labels (dataIdx=1) for costs, nothing else" in line
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ([], "needs --params"),

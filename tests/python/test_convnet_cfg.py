@@ -89,7 +89,10 @@ def test_lists_have_one_value_per_input_or_one_for_all(tmp_path: Path) -> None:
         ("1.5", "integer", "'1.5', expected a whole number"),
         ("3*4", "integer", "'3\\*4', expected a whole number"),
         ("0", "integer", "0, expected a whole number of at least 1"),
+        ("3000000000", "integer", "'3000000000', expected a whole number"),
         ("fast", "real", "'fast', expected a number"),
+        ("nan", "real", "'nan', expected a number"),
+        ("-inf", "real", "'-inf', expected a number"),
         ("maybe", "flag", "'maybe', expected true or false"),
     ],
 )

@@ -84,6 +84,7 @@ def test_schedules_are_those_of_the_file(tmp_path: Path) -> None:
         ("fast", "expected a number, const"),
         ("exp[base=0.1]", r"expected exp\[base=...;tgtFactor=...\]"),
         ("exp[base=0.1;tgtFactor=x]", "could not convert"),
+        ("exp[base=inf;tgtFactor=2]", "expected a finite number, got inf"),
         ("dexp[base=0.1;tgtFactor=4;numSteps=0]", "num_steps is 0"),
         ("-1", "expected at least 0"),
         ("0.1,0.2", "epsW has 2 values for 1 inputs"),
@@ -247,6 +248,18 @@ def test_several_costs_are_added_with_their_coefficients(tmp_path: Path) -> None
     assert [(cost.name, cost.coeff) for cost in network.costs] == [("logprob", 0.5), ("small", 0.25)]
 
 
+def test_children_of_a_cost_are_costs_above(tmp_path: Path) -> None:
+    def loaded(children: str) -> convnet.Network:
+        second = f"[both]\ntype=cost.logreg\ninputs=labels,probs\nchildren={children}\n"
+        layers = DATA + CONV + HEAD.format(inputs="conv1") + second
+        params = f"{CONV_PARAMS}{HEAD_PARAMS}[both]\ncoeff=0\n"
+        return convnet.load(*write(tmp_path, layers, params), input_shape=(3, 8, 8))
+
+    assert [cost.name for cost in loaded("logprob").costs] == ["logprob", "both"]
+    with pytest.raises(convnet.ConfigError, match=r"\[both\]: .*cost layer 'logprop' above; .* logprob"):
+        loaded("logprop")
+
+
 def test_binomial_cross_entropy_of_labels_as_rows(tmp_path: Path) -> None:
     layers = (
         "[data]\ntype=data\ndataIdx=0\n[labels]\ntype=data\ndataIdx=2\n"
@@ -335,6 +348,11 @@ ERRORS = {
         CONV_PARAMS.replace("momB=0.8", "momB=1.5"),
         r"params.cfg, line 5, \[conv1\]: momB is 1.5, expected from 0 to 1",
     ),
+    "pool outside": (
+        "[pool1]\ntype=pool\npool=max\ninputs=data\nchannels=3\nsizeX=3\nstride=2\nstart=7\n",
+        "",
+        r"line 16, \[pool1\]: a window lies outside of images of 8 pixels",
+    ),
     "contrast of filters": (
         CONV,
         f"{CONV_PARAMS}wcNormMax=2\n",
@@ -396,7 +414,9 @@ ERRORS = {
 @pytest.mark.parametrize("case", ERRORS)
 def test_errors_name_file_line_and_section(tmp_path: Path, case: str) -> None:
     layers, params, message = ERRORS[case]
-    last = {"taken name": "train", "unknown type": "a", "unknown pool": "pool1"}.get(case, "conv1")
+    last = {"taken name": "train", "unknown type": "a", "unknown pool": "pool1", "pool outside": "pool1"}.get(
+        case, "conv1"
+    )
     with pytest.raises(convnet.ConfigError, match=message):
         classifier(tmp_path, layers, params, last)
 

@@ -107,8 +107,9 @@ def _of_files(arguments: argparse.Namespace, dataset: data.Dataset) -> Recipe:
     network = load_files(
         Path(arguments.model), arguments.params, preprocessing.input_shape, dataset.num_classes
     )
-    if network.targets != [1]:
-        raise CommandError(f"{arguments.model}: `train` has labels (dataIdx=1) for the costs, nothing else")
+    if network.targets != [1] or len(network.model.data_layers) != 1:
+        what = "images (dataIdx=0) for layers and labels (dataIdx=1) for costs"
+        raise CommandError(f"{arguments.model}: `train` has {what}, nothing else")
     optimizer = network.optimizer()
     settings = {
         "batch_size": arguments.batch_size or BATCH_SIZE_OF_FILES,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import configparser
 import difflib
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +31,21 @@ def near(name: str, known: Iterable[str]) -> str:
     spelled = {word.lower(): word for word in known}
     found = difflib.get_close_matches(name.lower(), list(spelled), n=1)
     return f"; did you mean {spelled[found[0]]}?" if found else ""
+
+
+def finite(text: str) -> float:
+    """The number that `text` is; ValueError where it is none, nan or infinite."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"expected a finite number, got {text}")
+    return value
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if abs(value) >= 2**31:
+        raise ValueError(f"{text} is too large")
+    return value
 
 
 class Section:
@@ -94,10 +110,10 @@ class Section:
         return default
 
     def integer(self, key: str, default: int | None = None, least: int | None = None) -> int:
-        return self._number(key, default, least, int, "a whole number")
+        return self._number(key, default, least, _whole, "a whole number")
 
     def real(self, key: str, default: float | None = None, least: float | None = None) -> float:
-        return self._number(key, default, least, float, "a number")
+        return self._number(key, default, least, finite, "a number")
 
     def flag(self, key: str, default: bool | None = None) -> bool:
         """1, yes, true, on, or 0, no, false, off."""
@@ -118,14 +134,14 @@ class Section:
         self, key: str, count: int, default: int | None = None, least: int | None = None
     ) -> list[int]:
         """One number for each of `count` inputs; a single one holds for all."""
-        convert = self._checked(key, least, int, "a whole number")
+        convert = self._checked(key, least, _whole, "a whole number")
         return self._list(key, count, default, convert)
 
     def reals(
         self, key: str, count: int, default: float | None = None, least: float | None = None
     ) -> list[float]:
         """As `integers`."""
-        convert = self._checked(key, least, float, "a number")
+        convert = self._checked(key, least, finite, "a number")
         return self._list(key, count, default, convert)
 
     def flags(self, key: str, count: int, default: bool | None = None) -> list[bool]:

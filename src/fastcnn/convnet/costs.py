@@ -77,7 +77,6 @@ def sum2(layer: Layer) -> Cost:
 
 
 def _coeff(layer: Layer) -> float:
-    layer.section.ignore("children")  # sums costs in cuda-convnet2's reports; each is minimised by itself
     return layer.params.real("coeff", least=0.0)
 
 

@@ -179,6 +179,7 @@ class _Reader:
         layer = Layer(kind, section, self.params.section(section.name), self._inputs(section), self.built)
         self._read_gpu(layer)
         if kind in COSTS:
+            self._check_children(section)
             self.costs.append(COSTS[kind](layer))
             self._check_classes(layer)
             return
@@ -202,6 +203,13 @@ class _Reader:
         if (first, end) != (0, math.prod(shape)):
             raise section.error(f"fastcnn reads data whole, not from {first} to {end}", "start")
         self.sources[section.name] = Source(section.name, "data", shape, section.name, data_index=index)
+
+    def _check_children(self, section: Section) -> None:
+        """children= names costs that cuda-convnet2 reports with this one; each is minimised by itself."""
+        above = [cost.name for cost in self.costs]
+        for name in section.words("children") if section.has("children") else ():
+            if name not in above:
+                raise section.error(f"there is no cost layer {name!r} above{near(name, above)}", "children")
 
     def _check_classes(self, layer: Layer) -> None:
         """Costs that compare with labels have an output for each class."""

@@ -28,7 +28,7 @@ def pool(layer: Layer) -> Built:
         raise layer.error(f"stride is {stride}, more than sizeX, {size}", "stride")
     covering = math.ceil((image.height - start - size) / stride) + 1
     outputs = outputs or covering
-    if start <= -size or start + (outputs - 1) * stride >= image.height:
+    if start <= -size or outputs < 1 or start + (outputs - 1) * stride >= image.height:
         raise layer.error(f"a window lies outside of images of {image.height} pixels", "start")
     where: dict[str, Any] = {"start": start, "output_size": outputs}
     if (start, outputs) == (0, covering):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fastcnn import nn
-from fastcnn.convnet.cfg import Section
+from fastcnn.convnet.cfg import Section, finite
 from fastcnn.optim import curves
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?|\d*\.\d+)(e[-+]?\d+)?$", re.IGNORECASE)
@@ -164,8 +164,8 @@ def _number_or_schedule(params: Section, key: str, text: str) -> Rate:
     if set(given) != {name.lower() for name in _SCHEDULES[kind]}:
         raise params.error(f"{key} is {text!r}, expected {_form(kind)}", key)
     try:
-        factor = float(given.get("tgtfactor", 1))
-        rate = Rate(float(given["base"]), kind, factor, int(given.get("numsteps", 1)))
+        factor = finite(given.get("tgtfactor", "1"))
+        rate = Rate(finite(given["base"]), kind, factor, int(given.get("numsteps", 1)))
         rate.curve()  # checks factor and steps
     except ValueError as error:
         raise params.error(f"{key} is {text!r}: {error}", key) from error
