@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has had enough. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (CommandError, DataError) as error:
+    except (CommandError, DataError, ImportError) as error:  # ImportError: an extra that is missing
         return _fail(str(error), 1)
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from fastcnn.data._augment import scale_and_shift
 from fastcnn.data._resize import resize_bilinear
+from fastcnn.data.image_files import ImageFiles, sample_images
 
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 FloatArray = np.ndarray[Any, np.dtype[np.float32]]
 
 
@@ -17,31 +20,40 @@ FloatArray = np.ndarray[Any, np.dtype[np.float32]]
 class Preprocessing:
     """Makes network inputs of images, in training and in prediction alike.
 
-    x = (resize(image) / 255 - mean) / std, resized bilinearly; a grey image is the same in each channel.
+    x = (resize(image) / 255 - mean) / std, resized bilinearly, or cropped in the middle; a grey image is the
+    same in each channel. An image that has the network's size already, such as what augmentation cropped, is
+    left at it.
 
     Attributes:
         image_size: (height, width) of the stored images, in pixels.
         input_shape: (channels, height, width) that the network reads.
-        mean, std: of the training images, in units of full white = 1.
+        mean, std: of the training images, in units of full white = 1; a number, or one per channel.
+        crop: the centre of the network's size is taken of an image that is larger, instead of the whole
+        resized.
     """
 
     image_size: tuple[int, int]
     input_shape: tuple[int, int, int]
-    mean: float = 0.0
-    std: float = 1.0
+    mean: float | tuple[float, ...] = 0.0
+    std: float | tuple[float, ...] = 1.0
+    crop: bool = False
 
     @classmethod
     def fit(
-        cls, images: np.ndarray[Any, np.dtype[np.uint8]], input_shape: tuple[int, int, int]
+        cls, images: Bytes | ImageFiles, input_shape: tuple[int, int, int], *, crop: bool = False
     ) -> Preprocessing:
-        """Normalises with the mean and standard deviation of all of `images`, uint8 (n, height, width) or
-        (n, channels, height, width)."""
-        counts = np.bincount(images.reshape(-1), minlength=256)
-        levels = np.arange(256) / 255
-        mean = float(np.average(levels, weights=counts)) if images.size else 0.0
-        variance = float(np.average((levels - mean) ** 2, weights=counts)) if images.size else 0.0
+        """Normalises each channel with the mean and standard deviation of `images`, uint8 (n, height, width)
+        or (n, channels, height, width); of images that stay in their files, with those of 1000 of them.
+        """
         *_, height, width = images.shape
-        return cls((height, width), input_shape, mean, variance**0.5 or 1.0)
+        sample = sample_images(images) if isinstance(images, ImageFiles) else images
+        moments = (
+            [_moments(sample[:, c]) for c in range(sample.shape[1])]
+            if sample.ndim == 4
+            else [_moments(sample)]
+        )
+        mean, std = ((m[0] if len(m) == 1 else m) for m in zip(*moments, strict=True))
+        return cls((height, width), input_shape, mean, std, crop)
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Preprocessing:
@@ -51,34 +63,61 @@ class Preprocessing:
         return cls(
             (height, width),
             (channels, input_height, input_width),
-            float(fields["mean"]),
-            float(fields["std"]),
+            _numbers(fields["mean"]),
+            _numbers(fields["std"]),
+            bool(fields.get("crop", False)),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON types."""
         return asdict(self)
 
-    def __call__(self, images: np.ndarray[Any, np.dtype[np.uint8]]) -> FloatArray:
-        """uint8 (n, height, width) or (n, channels, height, width) -> float32 (n, channels, height, width) of
-        the network's size.
+    def __call__(self, images: Bytes | FloatArray) -> FloatArray:
+        """uint8, or float32 from 0 to 255, (n, height, width) or (n, channels, height, width) -> float32
+        (n, channels, height, width) of the network's size, its channels last in memory, as the engine has
+        them.
 
         Raises:
             ValueError: images of another size than these settings are for, or of other colours.
         """
         channels, height, width = self.input_shape
-        colours = images.shape[1:-2]
-        if images.shape[-2:] != self.image_size or colours not in ((), (1,), (channels,)):
+        size, colours = images.shape[-2:], images.shape[1:-2]
+        if size not in (self.image_size, (height, width)) or colours not in ((), (1,), (channels,)):
             raise ValueError(
                 f"images are {images.shape}, expected (n, {self.image_size[0]}, {self.image_size[1]}) or "
                 f"(n, {channels}, {self.image_size[0]}, {self.image_size[1]})"
             )
-        planes = images.reshape(-1, *self.image_size)
-        x = resize_bilinear(planes, height, width) if (height, width) != self.image_size else planes
-        x = x * np.float32(1 / (255 * self.std))
-        x -= np.float32(self.mean / self.std)
-        x = x.reshape(len(images), -1, height, width)
-        return np.repeat(x, channels, axis=1) if x.shape[1] < channels else x
+        x: Any = images if images.ndim == 4 else images[:, None]
+        top, left = (size[0] - height) // 2, (size[1] - width) // 2
+        if self.crop and top >= 0 and left >= 0:
+            x = x[:, :, top : top + height, left : left + width]
+        elif size != (height, width):
+            x = resize_bilinear(x.reshape(-1, *size), height, width).reshape(*x.shape[:2], height, width)
+        mean, std = np.asarray(self.mean), np.asarray(self.std)
+        scale = np.broadcast_to(1 / (255 * std), channels).astype(np.float32)
+        shift = np.broadcast_to(-mean / std, channels).astype(np.float32)
+        return scale_and_shift(
+            np.ascontiguousarray(x),
+            scale,
+            np.broadcast_to(shift[:, None, None], (len(x), channels, height, width)),
+            True,
+        )
+
+
+def _moments(plane: Bytes) -> tuple[float, float]:
+    """Mean and standard deviation, in units of full white; without spread 1 for the latter."""
+    counts = np.zeros(256, np.int64)
+    for start in range(0, len(plane), 1024):  # bincount makes int64 of its input
+        counts += np.bincount(plane[start : start + 1024].reshape(-1), minlength=256)
+    if not counts.any():
+        return 0.0, 1.0
+    levels = np.arange(256) / 255
+    mean = float(np.average(levels, weights=counts))
+    return mean, float(np.average((levels - mean) ** 2, weights=counts)) ** 0.5 or 1.0
+
+
+def _numbers(value: Any) -> float | tuple[float, ...]:
+    return tuple(map(float, value)) if isinstance(value, list | tuple) else float(value)
 
 
 @dataclass(frozen=True)
@@ -92,9 +131,11 @@ class MeanImage:
     mean: FloatArray
 
     @classmethod
-    def fit(cls, images: np.ndarray[Any, np.dtype[np.uint8]]) -> MeanImage:
-        """The mean of `images`, uint8 (n, height, width) or (n, channels, height, width)."""
-        mean = images.mean(axis=0, dtype=np.float64).astype(np.float32)
+    def fit(cls, images: Bytes | ImageFiles) -> MeanImage:
+        """The mean of `images`, uint8 (n, height, width) or (n, channels, height, width); of images that stay
+        in their files, of 1000 of them."""
+        sample = sample_images(images) if isinstance(images, ImageFiles) else images
+        mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
         return cls(mean.reshape(-1, *mean.shape[-2:]))
 
     @classmethod
@@ -119,18 +160,20 @@ class MeanImage:
         """(height, width) of the stored images, in pixels."""
         return self.input_shape[1:]
 
-    def __call__(self, images: np.ndarray[Any, np.dtype[np.uint8]]) -> FloatArray:
-        """uint8 (n, height, width) or (n, channels, height, width) -> float32 (n, channels, height, width).
+    def __call__(self, images: Bytes | FloatArray) -> FloatArray:
+        """uint8, or float32 from 0 to 255, (n, height, width) or (n, channels, height, width) -> float32
+        (n, channels, height, width), its channels last in memory, as the engine has them.
 
         Raises:
             ValueError: images of another shape than the mean.
         """
-        shaped = images[:, None] if images.ndim == 3 else images
+        shaped: Any = images[:, None] if images.ndim == 3 else images
         if shaped.shape[1:] != self.mean.shape:
             raise ValueError(
                 f"images are {images.shape}, expected (n, {', '.join(map(str, self.mean.shape))})"
             )
-        return np.subtract(shaped, self.mean, dtype=np.float32)
+        shift = np.broadcast_to(-self.mean, shaped.shape)
+        return scale_and_shift(np.ascontiguousarray(shaped), np.ones(len(self.mean), np.float32), shift, True)
 
 
 def preprocessing_from_dict(fields: dict[str, Any]) -> Preprocessing | MeanImage:
