@@ -89,6 +89,16 @@ def test_the_model_and_the_random_state_stay_as_they_are():
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+def test_draws_that_a_step_changes_do_no_harm():
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(
+        *(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.StochasticPool2d(3, 2), nn.Flatten(), nn.Linear(8 * 81, 4))
+    )
+    result = gradcheck(model, rng.standard_normal((4, 3, 21, 21)), rng.integers(0, 4, 4), eps=1e-4)
+    assert result.passed
+    assert all(parameter.kinks == 0 and parameter.largest < 2 for parameter in result.parameters)
+
+
 def test_gradients_that_are_zero_pass():
     # What batch norm subtracts: the bias of the layer before it has no gradient but rounding.
     x, y = small()
