@@ -230,7 +230,7 @@ class _Checker:
     ) -> CheckedParameter:
         chosen = [np.unravel_index(i, gradient.shape) for i in self._choose(gradient, samples)]
         first = [self._slopes(value, index, eps) for index in chosen]
-        # Slopes over a step are in doubt: a step at which a random layer draws another element makes them huge.
+        # Not of the slopes: where a step makes a random layer draw another element, they are huge.
         largest = max((abs(float(gradient[index])) for index in chosen), default=0.0)
         largest = largest or max((abs(slopes.middle) for slopes in first), default=0.0)
         kinks = 0
