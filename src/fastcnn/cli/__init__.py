@@ -11,6 +11,7 @@ from fastcnn import __version__
 from fastcnn.cli import (
     evaluate,
     features,
+    fetch,
     info,
     models,
     plan,
@@ -29,6 +30,7 @@ _COMMANDS = {
     "eval": evaluate,
     "predict": predict,
     "features": features,
+    "fetch": fetch,
     "show": show,
     "summary": summary,
     "time": time,

@@ -14,6 +14,7 @@ from fastcnn.data.augmentation import (
 from fastcnn.data.dataset import Dataset, Split
 from fastcnn.data.datasets import NAMES, data_root, load
 from fastcnn.data.draws import Draws
+from fastcnn.data.fetching import FetchError, fetch
 from fastcnn.data.idx import DataError, read_idx, write_idx
 from fastcnn.data.image_files import ImageFiles
 from fastcnn.data.loader import Loader
@@ -29,6 +30,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "Draws",
+    "FetchError",
     "ImageFiles",
     "Loader",
     "MeanImage",
@@ -42,6 +44,7 @@ __all__ = [
     "check_labels",
     "class_weights",
     "data_root",
+    "fetch",
     "load",
     "preprocessing_from_dict",
     "read_idx",

@@ -82,8 +82,8 @@ def _find(name_or_folder: str | os.PathLike[str]) -> Path:
     folder = data_root() / str(name_or_folder)
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"{name_or_folder} is not part of the package and not in {folder}: give its folder, or set "
-            f"FASTCNN_DATA to the folder that holds {name_or_folder}/"
+            f"{folder}: no such folder; `fastcnn fetch {name_or_folder}` makes it. Or give the data's "
+            f"folder, or set FASTCNN_DATA to the folder that holds {name_or_folder}/"
         )
     return folder
 
