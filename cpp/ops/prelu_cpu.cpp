@@ -24,6 +24,13 @@ Rows rows_of(const Spec& x, std::int64_t slopes) {
   return r;
 }
 
+// v in one of two parts, 0 in the other: a product in one arm of a condition would keep a loop from becoming vectors.
+template <class T>
+struct Split {
+  T above, below;
+  Split(T x, T v) : above(x > 0 ? v : T{0}), below(x > 0 ? T{0} : v) {}
+};
+
 // Calls body(block, row slopes, first element, element after the last) for the blocks, with `width` slopes in a row.
 template <class T, class F>
 void for_blocks(const Rows& r, std::int64_t n, const T* w, std::int64_t slopes, F body) {
@@ -46,7 +53,10 @@ void PRelu::forward(const ForwardArgs& args) const {
     const auto block = [&](std::int64_t, const T* w, std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; row += r.width) {
         const std::int64_t width = std::min(r.width, end - row);
-        for (std::int64_t i = 0; i < width; ++i) y[row + i] = x[row + i] > 0 ? x[row + i] : w[i] * x[row + i];
+        for (std::int64_t i = 0; i < width; ++i) {
+          const Split part(x[row + i], x[row + i]);
+          y[row + i] = part.above + w[i] * part.below;
+        }
       }
     };
     for_blocks<T>(r, args.y.spec.shape.numel(), args.x[1].as<T>(), slopes, block);
@@ -75,9 +85,12 @@ void PRelu::backward(const BackwardArgs& args) const {
       for (std::int64_t row = begin; row < end; row += r.width) {
         const std::int64_t width = std::min(r.width, end - row);
         if (sums != nullptr)
-          for (std::int64_t i = 0; i < width; ++i) sums[i] += x[row + i] > 0 ? T{0} : dy[row + i] * x[row + i];
-        if (dx != nullptr)
-          for (std::int64_t i = 0; i < width; ++i) dx[row + i] = x[row + i] > 0 ? dy[row + i] : w[i] * dy[row + i];
+          for (std::int64_t i = 0; i < width; ++i) sums[i] += Split(x[row + i], x[row + i]).below * dy[row + i];
+        if (dx == nullptr) continue;
+        for (std::int64_t i = 0; i < width; ++i) {
+          const Split part(x[row + i], dy[row + i]);
+          dx[row + i] = part.above + w[i] * part.below;
+        }
       }
     };
     for_blocks<T>(r, args.dy.spec.shape.numel(), args.x[1].as<T>(), slopes, block);
