@@ -13,22 +13,21 @@ void for_pixels(const Pooling& p, PoolSpan rows, PoolSpan cols, F f) {
 }
 
 // Of one image, y = (sum of x^2) / (sum of x) over the positive ones: dx_i = dy (2 x_i - y) / (sum of x) for these.
-// `sums`: room for as many as channels.
+// `room`: for as many numbers as channels.
 template <class T>
-void mean_gradient(const Pooling& p, const T* x, const T* y, const T* dy, T* sums, T* dx) {
+void mean_gradient(const Pooling& p, const T* x, const T* y, const T* dy, T* room, T* dx) {
   std::fill_n(dx, p.h.in * p.w.in * p.channels, T{0});
   for (std::int64_t oh = 0; oh < p.h.out; ++oh)
     for (std::int64_t ow = 0; ow < p.w.out; ++ow, y += p.channels, dy += p.channels) {
       const PoolSpan rows = pixels_of_window(p.h, oh), cols = pixels_of_window(p.w, ow);
-      std::fill_n(sums, p.channels, T{0});
+      std::fill_n(room, p.channels, T{0});
       for_pixels(p, rows, cols, [&](std::int64_t at) {
-        for (std::int64_t c = 0; c < p.channels; ++c) sums[c] += std::max(x[at + c], T{0});
+        for (std::int64_t c = 0; c < p.channels; ++c) room[c] += std::max(x[at + c], T{0});
       });
+      for (std::int64_t c = 0; c < p.channels; ++c) room[c] = room[c] > 0 ? dy[c] / room[c] : T{0};
       for_pixels(p, rows, cols, [&](std::int64_t at) {
-        for (std::int64_t c = 0; c < p.channels; ++c) {
-          const T gradient = dy[c] * (2 * x[at + c] - y[c]) / sums[c];
-          dx[at + c] += x[at + c] > 0 ? gradient : T{0};
-        }
+        for (std::int64_t c = 0; c < p.channels; ++c)
+          dx[at + c] += (x[at + c] > 0 ? room[c] : T{0}) * (2 * x[at + c] - y[c]);
       });
     }
 }
