@@ -13,8 +13,10 @@ from test_cli_convnet import files
 from fastcnn import metrics, models
 from fastcnn.cli import main
 from fastcnn.cli.run_folder import load_trained, read_run
-from fastcnn.data import load
+from fastcnn.cli.trained import _wider
+from fastcnn.data import Preprocessing, load
 from fastcnn.train import Trainer
+from fastcnn.views import views
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,19 @@ def test_eval_averages_views_of_a_network_with_a_mean_image(
     one, five = (run_json(capsys, "eval", tmp_path / "run", "--views", views) for views in (1, 5))
     assert one["test_accuracy"] > 0.7 and five["test_accuracy"] > 0.3
     assert one["test_loss"] != five["test_loss"]
+
+
+@pytest.mark.parametrize(("crop", "size"), [(False, (32, 32)), (True, (40, 36))])
+def test_views_are_windows_of_the_whole_image_where_the_network_reads_its_centre(
+    crop: bool, size: tuple[int, int]
+) -> None:
+    prepare = Preprocessing((40, 36), (3, 28, 28), 0.5, 0.25, crop)
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 40, 36), np.uint8)
+    whole = _wider(prepare)(images)
+    assert whole.shape == (2, 3, *size)
+    if crop:
+        *_, centre = views(whole, (28, 28), mirror=False)
+        np.testing.assert_array_equal(centre, prepare(images))
 
 
 def test_predict_tells_colours_and_ranks_classes(

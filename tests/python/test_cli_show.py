@@ -62,7 +62,12 @@ def test_curves_are_those_of_the_log(capsys: pytest.CaptureFixture[str], bare: P
     save = ["--save", tmp_path / "curves.png"]
     assert "has no curves: there is no log.jsonl in it" in fails(capsys, 1, "show", "curves", bare, *save)
     log = bare / "log.jsonl"
-    for text, message in (("", "no epochs yet"), ("{", "broken"), ("3\n", "broken"), ('{"a": 1}', "broken")):
+    for text, message in (
+        ("", "no epochs yet"),
+        ("{", "no epochs yet"),
+        ("3\n", "broken"),
+        ('{"a": 1}\n', "broken"),
+    ):
         log.write_text(text)
         assert message in fails(capsys, 1, "show", "curves", bare, *save)
     epochs = [

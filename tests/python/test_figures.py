@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fastcnn import figures
+from fastcnn.data import ImageFiles
 
 pytest.importorskip("matplotlib", reason="needs matplotlib, an extra: fastcnn[plots]")
 Text = pytest.importorskip("matplotlib.text").Text
@@ -156,3 +157,16 @@ def test_a_figure_that_exists_is_drawn_into():
     assert figures.curves(LOG, figure=mine) is mine
     figures.confusion(np.eye(3, dtype=int), "abc", figure=mine)  # nothing of the curves is left
     assert "learning rate" not in render(mine)
+
+
+def test_images_that_stay_in_their_files_are_read_one_by_one(tmp_path, monkeypatch):
+    image = pytest.importorskip("PIL.Image")
+    paths = [tmp_path / f"{i}.png" for i in range(30)]
+    for path, pixels in zip(paths, COLOUR, strict=True):
+        image.fromarray(pixels.transpose(1, 2, 0)).save(path)
+    images = ImageFiles(paths, (9, 7))
+    read = []
+    one = ImageFiles.__getitem__
+    monkeypatch.setattr(ImageFiles, "__getitem__", lambda files, i: read.append(i) or one(files, i))
+    render(figures.errors(images, SHARES, LABELS, NAMES, count=2))
+    assert read == list(figures.worst_mistakes(SHARES, LABELS, 2))

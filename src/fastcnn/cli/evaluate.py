@@ -31,8 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         choices=(1, 5, 10),
         default=1,
-        help="average the probabilities of corners and centre (5) and their mirror images, too (10), cut out "
-        "of the image enlarged to 8/7, as AlexNet was tested (default: 1, the whole image)",
+        help="average the probabilities of corners and centre (5) and their mirror images, too (10), as "
+        "AlexNet was tested: of the image at 8/7 of the network's size, or of all of it where the network "
+        "reads its centre (default: 1, the whole image)",
     )
     add_batch_size(parser, 100)
     add_threads(parser)

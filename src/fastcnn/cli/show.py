@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fastcnn import data, figures, metrics, nn
+from fastcnn import figures, metrics, nn
 from fastcnn.cli.common import add_batch_size, add_threads, set_threads
 from fastcnn.cli.features import check_layer
 from fastcnn.cli.parser import CommandError, UsageError, whole
@@ -106,7 +106,7 @@ def _predictions(arguments: argparse.Namespace, figure: Any) -> None:
     trained = open_run(arguments)
     start, count = arguments.image or 0, arguments.count or 12
     _check_image(trained, start)
-    few = data.Split(trained.test.images[start : start + count], trained.test.labels[start : start + count])
+    few = trained.test.take(slice(start, start + count))
     answers = trained.answers(arguments.batch_size, split=few)
     names = trained.run.class_names
     figures.predictions(few.images, answers.probabilities, answers.labels, names, figure=figure)

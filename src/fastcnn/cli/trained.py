@@ -121,20 +121,24 @@ def open_run(arguments: argparse.Namespace) -> Trained:
     return Trained(arguments.run, run, dataset, Trainer(*load_trained(arguments.run, run)))
 
 
+def has_log(folder: Path) -> bool:
+    """Whether the run keeps a log of its epochs."""
+    return (folder / _LOG).is_file()
+
+
 def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The epochs of a run, as its log has them.
+    """The epochs of a run, finished or not, as its log has them.
 
     Raises:
-        CommandError: the run has no log, an empty one, or a broken one.
+        CommandError: there is no log, or an empty or broken one.
     """
-    read_run(folder)
+    if not has_log(folder):
+        raise CommandError(f"{folder} has no curves: there is no {_LOG} in it")
     path = folder / _LOG
+    # A line without an end is being written.
+    lines = path.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError as error:
-        raise CommandError(f"{folder} has no curves: there is no {_LOG} in it") from error
-    try:
-        log = [json.loads(line) for line in lines if line]
+        log = [json.loads(line) for line in lines]
         if not all(isinstance(entry, dict) and "epoch" in entry for entry in log):
             raise ValueError("a line that is no epoch")
     except ValueError as error:
@@ -151,9 +155,12 @@ def first(output: Any) -> Array:
 
 
 def _wider(prepare: data.Preprocessing | data.MeanImage) -> Callable[[Array], Array]:
-    """Inputs of 8/7 the network's size, 256 for 224, of which views are windows: resized to that size or, of
-    a network whose images are not resized, with a border that is the mean."""
+    """Larger inputs, of which views are windows. Where the network reads the centre of images, the whole
+    images; otherwise inputs of 8/7 its size, 256 for 224, resized or, of a network whose images are never
+    resized, with a border that is the mean."""
     channels, height, width = prepare.input_shape
+    if isinstance(prepare, data.Preprocessing) and prepare.crop:
+        return replace(prepare, input_shape=(channels, *prepare.image_size))
     size = round(height * 8 / 7), round(width * 8 / 7)
     if isinstance(prepare, data.Preprocessing):
         return replace(prepare, input_shape=(channels, *size))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastcnn._arrays import as_array
+from fastcnn.data import ImageFiles
 from fastcnn.figures._canvas import PALE_BLUE, PALE_GREY, PALE_ORANGE, Array, bare, blank, show_picture
 from fastcnn.metrics import top_k
 
@@ -142,9 +143,10 @@ def confusion(matrix: Any, class_names: Sequence[str], *, figure: Any = None) ->
     return figure
 
 
-def _checked(what: str, images: Any, probabilities: Any, labels: Any) -> tuple[Array, Array, Array]:
-    pictures, shares = as_array(images, "images"), as_array(probabilities, "probabilities")
-    right = as_array(labels, "labels")
+def _checked(what: str, images: Any, probabilities: Any, labels: Any) -> tuple[Any, Array, Array]:
+    # Images that stay in their files are read one by one.
+    pictures = images if isinstance(images, ImageFiles) else as_array(images, "images")
+    shares, right = as_array(probabilities, "probabilities"), as_array(labels, "labels")
     if shares.ndim != 2 or not len(pictures) == len(shares) == len(right) > 0:
         raise ValueError(
             f"{what}: images {pictures.shape}, probabilities {shares.shape}, labels {right.shape}; expected "

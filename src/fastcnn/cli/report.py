@@ -1,0 +1,220 @@
+"""`fastcnn report RUN`: all there is to see of a run on one page."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fastcnn
+from fastcnn import figures, metrics
+from fastcnn.cli import page
+from fastcnn.cli.common import add_batch_size, add_threads, set_threads
+from fastcnn.cli.parser import CommandError
+from fastcnn.cli.show import draw_filters, draw_maps
+from fastcnn.cli.trained import Answers, Trained, add_run, has_log, open_run, read_log
+from fastcnn.figures import worst_mistakes
+
+HELP = "write a page with curves, filters, mistakes, times and settings of a run"
+
+_MISTAKES = 24
+_SECONDS = 0.5  # for timing inference
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Writes one HTML file that needs nothing beside it, neither a network nor scripts: training curves, "
+        "precision and recall of each class, the confusion matrix, the worst mistakes, filters, feature "
+        "maps, time and memory of each layer, and the settings."
+    )
+    add_run(parser)
+    parser.add_argument("--out", metavar="FILE", type=Path, help="file to write (default: RUN/report.html)")
+    add_batch_size(parser, 100)
+    add_threads(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    set_threads(arguments)
+    out = arguments.out or arguments.run / "report.html"
+    trained = open_run(arguments)
+    if not out.parent.is_dir():
+        raise CommandError(f"{out.parent}: no such folder")
+    answers = trained.answers(arguments.batch_size)
+    try:
+        text = page.page(
+            f"{trained.run.model} on {trained.dataset.name}",
+            _summary(trained, answers),
+            _curves(trained),
+            _classes(trained, answers),
+            _mistakes(trained, answers),
+            _learned(trained),
+            _layers(trained),
+            _settings(trained),
+        )
+    except ImportError as error:
+        raise CommandError("the report has figures: pip install 'fastcnn[plots]'") from error
+    partial = out.with_name(f"{out.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, out)
+    print(f"written to {out}")
+
+
+def _summary(trained: Trained, answers: Answers) -> str:
+    parameters = sum(parameter.size for parameter in trained.model.parameters())
+    return page.key_values(
+        [
+            ("test accuracy", f"{metrics.accuracy(answers.probabilities, answers.labels):.2%}"),
+            ("test loss", f"{answers.loss:.4f}"),
+            ("test images", f"{len(answers.labels):,}"),
+            ("training images", f"{len(trained.dataset.train):,}"),
+            ("classes", f"{len(trained.run.class_names):,}"),
+            ("parameters", f"{parameters:,}"),
+        ]
+    )
+
+
+def _curves(trained: Trained) -> str:
+    if not has_log(trained.folder):
+        return page.section("Training", page.paragraph("The run has no log of its epochs."))
+    log = read_log(trained.folder)
+    what = f"Loss, accuracy and learning rate over {len(log)} epochs"
+    return page.section("Training", page.plot(figures.curves(log), what))
+
+
+def _classes(trained: Trained, answers: Answers) -> str:
+    names = trained.run.class_names
+    matrix = metrics.confusion_matrix(answers.probabilities, answers.labels)
+    report = metrics.class_report(matrix, names)
+    rows = [
+        [row["class"], *(_share(row[key]) for key in ("precision", "recall", "f1")), f"{row['support']:,}"]
+        for row in report.to_dicts()
+    ]
+    rows.append(["mean", *map(_share, report.means()), f"{len(answers.labels):,}"])
+    mistakes = [[names[i], names[j], f"{count:,}"] for i, j, count in metrics.top_confusions(matrix)]
+    return page.section(
+        "Classes",
+        page.table(["class", "precision", "recall", "F1", "images"], rows, numbers=(1, 2, 3, 4)),
+        page.plot(figures.confusion(matrix, names), "Confusion matrix"),
+        page.table(["true class", "predicted class", "images"], mistakes, numbers=(2,)) if mistakes else "",
+    )
+
+
+def _mistakes(trained: Trained, answers: Answers) -> str:
+    worst = worst_mistakes(answers.probabilities, answers.labels, _MISTAKES)
+    if len(worst) == 0:
+        return page.section("Worst mistakes", page.paragraph("There are none."))
+    names = trained.run.class_names
+    pictures = []
+    for i in worst:
+        said, right = int(answers.probabilities[i].argmax()), int(answers.labels[i])
+        share = answers.probabilities[i, said]
+        text = f"{names[right]}, taken for {names[said]} ({share:.0%}); test image {i}"
+        pictures.append((_pixels(trained.test.images[i]), text))
+    return page.section(
+        "Worst mistakes",
+        page.paragraph("Those first whose true class was held least likely."),
+        page.picture_grid(pictures),
+    )
+
+
+def _learned(trained: Trained) -> str:
+    parts = []
+    try:
+        parts.append(page.plot(draw_filters(trained), "Filters of the first convolution"))
+        parts.append(page.plot(draw_maps(trained, 0), "Feature maps of the first test image"))
+    except CommandError as error:  # a network without convolutions has none
+        parts.append(page.paragraph(str(error)))
+    return page.section("Filters and feature maps", *parts)
+
+
+def _layers(trained: Trained) -> str:
+    x = trained.run.preprocessing(trained.test.images[:1])
+    summary = trained.model.summary(x.shape)
+    profile = trained.model.profile(x, seconds=_SECONDS)
+    steps = {step.name.split(" + ")[0]: step for step in profile.steps}
+    fused = {name: head for head, step in steps.items() for name in step.name.split(" + ")[1:]}
+    rows = []
+    for layer in summary.layers:
+        time, share, algorithm = "", "", f"in {fused[layer.name]}" if layer.name in fused else ""
+        if layer.name in steps:
+            step = steps[layer.name]
+            time, share = f"{step.ms:.3f}", f"{step.ms / profile.median_ms:.0%}"
+            algorithm = step.algorithm
+        rows.append(
+            [
+                layer.name,
+                layer.description,
+                "×".join(map(str, layer.output_shape[1:])),
+                _kilobytes(4 * layer.parameters),
+                _kilobytes(4 * math.prod(layer.output_shape)),
+                f"{layer.macs:,}" if layer.macs else "",
+                time,
+                share,
+                algorithm,
+            ]
+        )
+    memory = trained.model.memory(x.shape, training=False)
+    info = fastcnn.info()
+    return page.section(
+        "Layers",
+        page.paragraph(
+            f"One image takes {profile.median_ms:.3f} ms (median of {profile.runs:,} runs, "
+            f"{profile.threads} threads, {info['isa']}) and {memory.total / 1e6:,.2f} MB: "
+            f"{memory.parameters / 1e6:,.2f} MB of parameters, {memory.prepared / 1e6:,.2f} MB of weights "
+            f"prepared for inference, {memory.arena / 1e6:,.2f} MB between the layers."
+        ),
+        page.table(
+            [
+                "layer",
+                "description",
+                "output",
+                "weights, kB",
+                "output, kB",
+                "multiply-adds",
+                "ms",
+                "share",
+                "algorithm",
+            ],
+            rows,
+            numbers=(3, 4, 5, 6, 7),
+        ),
+    )
+
+
+def _settings(trained: Trained) -> str:
+    described = trained.run
+    rows = [
+        ("model", described.model),
+        ("data", described.data),
+        ("fastcnn", described.version),
+        ("image size", "×".join(map(str, described.preprocessing.image_size))),
+        ("input", "×".join(map(str, described.preprocessing.input_shape))),
+        *((name.replace("_", " "), str(value)) for name, value in described.settings.items()),
+    ]
+    measured = ((name.replace("_", " "), _plain(value)) for name, value in described.metrics.items())
+    return page.section("Settings", page.table(["setting", "value"], rows)) + page.section(
+        "At the end of training", page.table(["metric", "value"], measured, numbers=(1,))
+    )
+
+
+def _pixels(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    planes = image[None] if image.ndim == 2 else image
+    return np.ascontiguousarray(planes.transpose(1, 2, 0)) if len(planes) == 3 else planes[0]
+
+
+def _kilobytes(size: int) -> str:
+    return f"{size / 1e3:,.2f}" if size else ""
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None or math.isnan(value) else f"{value:.4f}"
+
+
+def _plain(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.4f}" if abs(value) < 1000 else f"{value:,.0f}"
