@@ -1,6 +1,7 @@
 #include "graph/train_step.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.h"
 
@@ -9,6 +10,22 @@ namespace {
 
 void fill_with_ones(View y) {
   dispatch_floating(y.spec.dtype, [&]<class T>() { std::fill_n(y.as<T>(), y.spec.shape.numel(), T{1}); });
+}
+
+bool is_finite(ConstView x) {
+  return dispatch_floating(x.spec.dtype, [&]<class T>() {
+    const T* values = x.as<T>();
+    return std::all_of(values, values + x.spec.shape.numel(), [](T value) { return std::isfinite(value); });
+  });
+}
+
+// Of all outputs that backward starts from.
+bool is_loss_finite(const Executor& executor) {
+  const auto& outputs = executor.plan().graph().outputs();
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].seeded && !is_finite(executor.output(static_cast<int>(i)))) return false;
+  }
+  return true;
 }
 
 class SgdOfSlots final : public ParameterUpdate {
@@ -36,6 +53,7 @@ void train_step(Executor& executor, std::span<SgdSlot> slots, std::span<const Sg
   }
   check_groups(slots, groups);
   executor.forward(random);
+  if (!is_loss_finite(executor)) return;
   const Graph& graph = executor.plan().graph();
   for (std::size_t i = 0; i < graph.outputs().size(); ++i) {
     if (graph.outputs()[i].seeded) fill_with_ones(executor.output_grad(static_cast<int>(i)));

@@ -166,7 +166,7 @@ def _training_step(
     model: Module, x: Any, y: Any, criterion: Module
 ) -> tuple[Compiled, Callable[[_core.Executor], object]]:
     """With a learning rate of 0, and with what the model's forward pass changes put back after each run."""
-    compiled, arrays = Trainer(model, criterion)._fused(x, y)
+    compiled, arrays = Trainer(model, criterion)._compiled(x, y)
     inputs = [arrays[i] for i in compiled.feeds]
     sgd = optim.SGD(model.parameters(), lr=0.0, momentum=0.9, weight_decay=5e-4)._prepared()
     state = [(p, p.numpy()) for p in model.parameters() if not p.requires_grad]

@@ -14,7 +14,7 @@ from fastcnn import models, nn, optim, random
 from fastcnn.data import Loader
 from fastcnn.data._resize import resize_bilinear
 from fastcnn.metrics import softmax
-from fastcnn.train import Trainer
+from fastcnn.train import NonFiniteError, Progress, Trainer
 
 try:
     import safetensors.numpy as safetensors
@@ -130,7 +130,11 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             batches = Loader(rows, labels, self.batch_size, shuffle=True, seed=seed, transform=self._prepare)
             schedule = optim.CosineAnnealingLR(optimizer, self.epochs * len(batches))
             trainer = Trainer(self.model_, nn.CrossEntropyLoss(weight=weight), optimizer, schedule)
-            self.loss_curve_ = [self._epoch(trainer, batches, number) for number in range(self.epochs)]
+            try:
+                history = trainer.fit(batches, self.epochs, callbacks=[Progress()] if self.verbose else [])
+            except NonFiniteError as error:
+                raise ValueError(f"{error}: training diverged; lower lr") from error
+            self.loss_curve_ = history.column("train_loss")
         return self
 
     def predict_proba(self, X: Any) -> Array:
@@ -153,17 +157,6 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The likeliest class of each image (n)."""
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]  # type: ignore[no-any-return]
-
-    def _epoch(self, trainer: Trainer, batches: Loader, number: int) -> float:
-        loss = 0.0
-        for x, y in batches:
-            loss += trainer.step(x, y).loss * len(y)
-        loss /= batches.samples
-        if not math.isfinite(loss):
-            raise ValueError(f"the loss is {loss} in epoch {number + 1}: training diverged; lower lr")
-        if self.verbose:
-            print(f"epoch {number + 1}/{self.epochs}: loss {loss:.4f}")
-        return loss
 
     def _make_model(self) -> nn.Module:
         make = self._made_by

@@ -319,14 +319,15 @@ def trace(
     dtype: str | None,
     training: bool,
     is_training_step: bool = False,
+    applies_gradients: bool = False,
 ) -> Compiled:
     """Runs `function` on symbols and plans what it did.
 
     Args:
         function: takes one symbol per argument; returns a symbol, or a tuple or list of them.
         dtype: the model's floating-point type; None: that of its inputs.
-        is_training_step: backward starts from the first output alone, and updates parameters on its way
-            instead of leaving their gradients.
+        is_training_step: backward starts from the first output alone.
+        applies_gradients: backward updates parameters on its way instead of leaving their gradients.
 
     Raises:
         TypeError: function returns something else.
@@ -337,11 +338,15 @@ def trace(
     seeded = [symbol._requires_grad for symbol in outputs]
     if is_training_step:
         seeded[1:] = [False] * (len(seeded) - 1)
-    return Compiled(tracer, outputs, seeded, rebuild, is_training_step)
+    return Compiled(tracer, outputs, seeded, rebuild, applies_gradients)
 
 
 def trace_training_step(
-    model: Module, criterion: Module, x: Sequence[Argument], y: Argument | Sequence[Argument]
+    model: Module,
+    criterion: Module,
+    x: Sequence[Argument],
+    y: Argument | Sequence[Argument],
+    applies_gradients: bool = True,
 ) -> Compiled:
     """The plan of model, criterion and update together; the loss is output 0, the first value that the model
     returns 1, and what the criterion reports follows.
@@ -349,6 +354,7 @@ def trace_training_step(
     Args:
         x: the inputs of the model.
         y: the target, or several, which the criterion reads as a tuple.
+        applies_gradients: without it there is no update: backward leaves gradients in the parameters.
 
     Raises:
         TypeError: the model returns no value, or the criterion not one.
@@ -374,6 +380,7 @@ def trace_training_step(
         dtype=model.dtype,
         training=True,
         is_training_step=True,
+        applies_gradients=applies_gradients,
     )
     if not compiled.differentiable:
         raise RuntimeError("no parameter of the model requires a gradient")

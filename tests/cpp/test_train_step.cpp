@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <thread>
+#include <utility>
 
 #include "graph_testing.h"
 
@@ -95,6 +98,26 @@ TEST(TrainStep, learns_its_batch) {
   for (std::uint64_t i = 1; i < 60; ++i) last = trainee.step(i);
   EXPECT_GT(first, 1.5f);
   EXPECT_LT(last, 0.3f * first);
+}
+
+TEST(TrainStep, changes_nothing_where_the_loss_is_not_finite) {
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    Trainee trainee;
+    trainee.step(0);
+    Parameter& bias = *trainee.slots.back().parameter;
+    float& element = *bias.value.view().as<float>();
+    const float good = std::exchange(element, bad);
+    bias.has_grad = true;
+    std::vector<Tensor> before;
+    for (const SgdSlot& slot : trainee.slots) before.push_back(copy_of(slot.parameter->value.view()));
+    EXPECT_FALSE(std::isfinite(trainee.step(1)));
+    EXPECT_TRUE(bias.has_grad);
+    for (std::size_t p = 0; p < before.size(); ++p) {
+      expect_same_bytes(trainee.slots[p].parameter->value, before[p], name(p));
+    }
+    element = good;
+    EXPECT_TRUE(std::isfinite(trainee.step(2)));
+  }
 }
 
 TEST(TrainStep, does_what_forward_backward_and_update_do_one_by_one) {

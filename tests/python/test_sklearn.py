@@ -110,7 +110,7 @@ def test_divergence_is_an_error():
 
 def test_verbose_prints_each_epoch(capsys):
     CNNClassifier(tiny, epochs=2, verbose=True).fit(ROWS, LABELS)
-    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == ["epoch 1/2", "epoch 2/2"]
+    assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["epoch 1/2", "epoch 2/2"]
 
 
 def test_pickle_holds_safetensors_and_predicts_the_same(fitted, tmp_path):

@@ -91,10 +91,14 @@ def test_fit_learns_and_tells():
     model, optimizer = made(p=0.1)
     trainer = Trainer(model, optimizer=optimizer)
     batches = [batch(seed=seed) for seed in range(4)]
-    steps, epochs = [], []
-    history = trainer.fit(batches, 30, on_step=steps.append, on_epoch=epochs.append)
-    assert len(steps) == 120 and history == epochs and [e.number for e in history] == list(range(30))
-    assert history[-1].loss < history[0].loss / 2
+    history = trainer.fit(batches, 30)
+    assert trainer.steps == 120 and [e.epoch for e in history] == list(range(1, 31))
+    assert history[-1].train_loss < history[0].train_loss / 2
+    assert history.column("train_loss")[-1] == history[-1].train_loss and history[:2].column("samples") == [
+        32,
+        32,
+    ]
+    assert history[-1].validation_loss is None
     result = trainer.evaluate(batches)
     assert result.accuracy > 0.9 and result.samples == 32
     assert model.training
@@ -243,9 +247,9 @@ def test_a_schedule_goes_on_after_each_epoch():
     model, optimizer = made(p=0.0)
     schedule = optim.MultiStepLR(optimizer, [1, 2])
     trainer = Trainer(model, None, optimizer, schedule, schedule_every="epoch")
-    rates = []
-    trainer.fit([batch(), batch(seed=1)], 3, on_step=lambda _: rates.append(optimizer.param_groups[0]["lr"]))
-    assert rates == pytest.approx([0.05, 0.05, 0.005, 0.005, 0.0005, 0.0005])
+    history = trainer.fit([batch(), batch(seed=1)], 3)
+    assert history.column("lr") == pytest.approx([0.05, 0.005, 0.0005])
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.0005)
 
 
 def test_a_plateau_is_told_the_loss_of_each_epoch():
@@ -255,7 +259,7 @@ def test_a_plateau_is_told_the_loss_of_each_epoch():
     schedule.eps = 0.0
     trainer = Trainer(model, None, optimizer, schedule, schedule_every="epoch")
     history = trainer.fit([batch()], 3)
-    assert schedule.best == pytest.approx(history[0].loss, rel=1e-4)
+    assert schedule.best == pytest.approx(history[0].train_loss, rel=1e-4)
     assert optimizer.param_groups[0]["lr"] == 5e-10
 
 
@@ -267,11 +271,125 @@ def test_schedules_are_checked():
         Trainer(model, None, optimizer, optim.ReduceLROnPlateau(optimizer))
 
 
-def test_progress_shows_a_bar_only_when_asked(capfd):
-    pytest.importorskip("tqdm")
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_step_that_is_watched_has_the_same_bits(momentum):
+    norms = []
+    (plain, optimizer), (watched, other) = made(momentum=momentum), made(momentum=momentum)
+    fused, loop = Trainer(plain, optimizer=optimizer), Trainer(watched, optimizer=other)
+    fastcnn.manual_seed(1)
+    results = [fused.step(*batch(seed=seed)) for seed in range(3)]
+    fastcnn.manual_seed(1)
+    watchers = [lambda: norms.append(optim.grad_norm(watched.parameters()))]
+    assert [loop.step(*batch(seed=seed), watchers) for seed in range(3)] == results
+    assert digest(plain) == digest(watched) and len(norms) == 3 and min(norms) > 0
+    assert all(parameter.grad is None for parameter in watched.parameters())
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_gradients_of_parts_add_up_to_that_of_the_batch(reduction):
+    models = []
+    x, y = batch(10)
+    for accumulate in (1, 3, 10, 99):
+        model, optimizer = made(p=0.0)
+        model.double()
+        optimizer = optim.SGD(model.parameters(), lr=0.01)
+        trainer = Trainer(model, nn.CrossEntropyLoss(reduction), optimizer, accumulate=accumulate)
+        result = trainer.step(x, y)
+        models.append((model.state_dict(), result))
+    for state, result in models[1:]:
+        assert result.samples == 10 and result.correct == models[0][1].correct
+        assert result.loss == pytest.approx(models[0][1].loss, rel=1e-12)
+        for name, array in models[0][0].items():
+            np.testing.assert_allclose(state[name], array, rtol=1e-10, atol=1e-12)
+
+
+def test_parts_of_mixed_sums_and_means_are_refused():
     model, optimizer = made()
-    trainer = Trainer(model, optimizer=optimizer)
-    trainer.fit([batch()])
-    assert capfd.readouterr() == ("", "")
-    trainer.fit([batch()], progress=True)
-    assert "epoch 1" in capfd.readouterr().err
+    criterion = nn.TotalLoss([nn.CrossEntropyLoss(), (nn.CrossEntropyLoss("sum"), 0, 0)])
+    trainer = Trainer(model, criterion, optimizer, accumulate=2)
+    with pytest.raises(ValueError, match="all means or all sums"):
+        trainer.step(*batch())
+
+
+def test_gradients_are_clipped_before_the_update():
+    x, y = batch()
+    for settings in ({"clip_norm": 0.01}, {"clip_value": 1e-3}):
+        model, optimizer = made(p=0.0, lr=1.0, momentum=0.0, weight_decay=0.0)
+        before = model.state_dict()
+        Trainer(model, optimizer=optimizer, **settings).step(x, y)
+        updates = [before[name] - array for name, array in model.state_dict().items()]
+        norm = np.sqrt(sum(np.square(u).sum() for u in updates))
+        largest = max(np.abs(u).max() for u in updates)
+        if "clip_norm" in settings:
+            assert norm == pytest.approx(0.01, rel=1e-3)
+        else:
+            assert largest == pytest.approx(1e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize("settings", [{}, {"accumulate": 2}])
+def test_a_loss_that_is_not_finite_is_an_error_and_changes_nothing(settings):
+    model, optimizer = made()
+    trainer = Trainer(model, optimizer=optimizer, **settings)
+    trainer.step(*batch())
+    model.fc1.weight.value[...] = np.nan
+    before = digest(model)
+    x, y = batch()
+    found = r"step 2: the loss is nan; .* is the output of fc1, whose weight is not"
+    with pytest.raises(fastcnn.train.NonFiniteError, match=found) as e:
+        trainer.step(x, y)
+    assert e.value.step == 2 and e.value.where.startswith("the output of fc1")
+    assert digest(model) == before
+    x[0, 0, 0, 0] = np.nan
+    with pytest.raises(fastcnn.train.NonFiniteError, match="is the input"):
+        made_anew, optimizer = made()
+        Trainer(made_anew, optimizer=optimizer, **settings).step(x, y)
+
+
+def test_the_first_layer_that_overflows_is_named():
+    fastcnn.manual_seed(0)
+    model = nn.Sequential({"a": nn.Linear(4, 4), "b": nn.Linear(4, 4), "c": nn.Linear(4, 2)})
+    model.b.weight.value[...] = 1e30
+    trainer = Trainer(model, optimizer=optim.SGD(model.parameters()))
+    with pytest.raises(fastcnn.train.NonFiniteError, match=r"is the output of b$"):
+        trainer.step(np.full((3, 4), 1e30, np.float32), np.zeros(3, np.int64))
+
+
+def test_steps_that_are_not_finite_can_be_skipped():
+    fastcnn.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(324, 4))
+    trainer = Trainer(model, optimizer=optim.SGD(model.parameters(), momentum=0.9), on_nan="skip")
+    x, y = batch()
+    trainer.step(x, y)
+    before = digest(model)
+    bad = x.copy()
+    bad[0, 0, 0, 0] = np.nan
+    result = trainer.step(bad, y)
+    assert np.isnan(result.loss) and result.samples == 0
+    assert digest(model) == before
+    history = trainer.fit([(x, y), (bad, y)], 2)
+    assert history.column("samples") == [8, 8] and np.isfinite(history[-1].train_loss)
+    with pytest.raises(fastcnn.train.NonFiniteError, match="all 1 steps of epoch 1 were skipped"):
+        trainer.fit([(bad, y)])
+
+
+def test_a_gradient_that_is_not_finite_is_skipped():
+    model = nn.Sequential({"fc": nn.Linear(1, 1, bias=False)})
+    model.fc.weight.value[...] = 1e-20
+    criterion = nn.MSELoss("sum")
+    x, y = np.full((1, 1), 3e38, np.float32), np.full((1, 1), -1e18, np.float32)
+    trainer = Trainer(model, criterion, optim.SGD(model.parameters(), lr=1e-30), on_nan="skip")
+    before = digest(model)
+    result = trainer.step(x, y)
+    assert np.isnan(result.loss) and digest(model) == before
+
+
+def test_settings_of_steps_are_checked():
+    model, _ = made()
+    for settings, message in (
+        ({"accumulate": 0}, "accumulate is 0"),
+        ({"clip_norm": 0.0}, "clip_norm is 0.0, expected above 0"),
+        ({"clip_value": -1.0}, "clip_value is -1.0"),
+        ({"on_nan": "stop"}, 'expected "raise" or "skip"'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Trainer(model, **settings)

@@ -1,6 +1,7 @@
 """Optimisers, and schedules of their learning rates."""
 
 from fastcnn.optim import curves
+from fastcnn.optim.clip import clip_grad_norm_, clip_grad_value_, grad_norm
 from fastcnn.optim.curves import ProgressLR
 from fastcnn.optim.one_cycle import OneCycleLR
 from fastcnn.optim.plateau import ReduceLROnPlateau
@@ -31,5 +32,8 @@ __all__ = [
     "Schedule",
     "SequentialLR",
     "StepLR",
+    "clip_grad_norm_",
+    "clip_grad_value_",
     "curves",
+    "grad_norm",
 ]

@@ -1,7 +1,8 @@
 """Checkpoints: one safetensors file with weights, optimiser state, counters and random state.
 
-Keys: "model.<path>" for weights, "optimizer.velocity.<number>" for velocities; the header's metadata has the
-rest as JSON under "fastcnn". Numbers are stored as they are, so a resumed run goes on to the bit.
+Keys: "model.<path>" for weights, "optimizer.velocity.<number>" for velocities, "extra.<name>" for more; the
+header's metadata has the rest as JSON under "fastcnn", and a checksum of all tensors (CRC-32, by name).
+Numbers are stored as they are, so a resumed run goes on to the bit.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from fastcnn import random
 from fastcnn._arrays import Array
@@ -23,18 +27,20 @@ from fastcnn.optim.sgd import SGD
 _FORMAT = 1
 _WEIGHTS = "model."
 _VELOCITY = "optimizer.velocity."
+_EXTRA = "extra."
 
 
 class CheckpointError(ValueError):
     """A file that isn't a whole checkpoint, or one of another model; the message names it."""
 
 
-class Checkpoint(NamedTuple):
+class Saved(NamedTuple):
     """What a checkpoint says beside weights and optimiser state."""
 
     step: int
     epoch: int
     metadata: dict[str, Any]
+    tensors: dict[str, Array]
 
 
 def save_checkpoint(
@@ -46,20 +52,25 @@ def save_checkpoint(
     step: int = 0,
     epoch: int = 0,
     metadata: Mapping[str, Any] | None = None,
+    tensors: Mapping[str, Array] | None = None,
 ) -> None:
-    """Writes a checkpoint, whole or not at all: an existing file is replaced at the very end.
+    """Writes a checkpoint, whole or not at all: an existing file is replaced at the very end, when the new
+    one is on the disk.
 
     Args:
         optimizer: its settings and velocities are saved, too.
         schedule: where it stands is saved, too.
         step, epoch: how far training has come.
         metadata: more to keep, as JSON has it.
+        tensors: more arrays to keep, by name.
 
     Raises:
         ImportError: safetensors isn't installed.
+        OSError: the file can't be written; an existing one stays as it was.
         TypeError: metadata that JSON doesn't have.
     """
-    tensors = {_WEIGHTS + name: array for name, array in model.state_dict().items()}
+    arrays = {_WEIGHTS + name: array for name, array in model.state_dict().items()}
+    arrays.update({_EXTRA + name: np.ascontiguousarray(a) for name, a in (tensors or {}).items()})
     described: dict[str, Any] = {
         "format": _FORMAT,
         "step": step,
@@ -70,11 +81,12 @@ def save_checkpoint(
     if optimizer is not None:
         state = optimizer.state_dict()
         described["param_groups"] = state["param_groups"]
-        tensors.update({f"{_VELOCITY}{i}": velocity for i, velocity in state["velocity"].items()})
+        arrays.update({f"{_VELOCITY}{i}": velocity for i, velocity in state["velocity"].items()})
     if schedule is not None:
         described["schedule"] = schedule.state_dict()
-    data: bytes = _safetensors().save(tensors, metadata={"fastcnn": json.dumps(described)})
-    _write_atomically(Path(path), data)
+    described["crc32"] = _checksum(arrays)
+    data: bytes = _safetensors().save(arrays, metadata={"fastcnn": json.dumps(described)})
+    write_atomically(Path(path), data)
 
 
 def load_checkpoint(
@@ -84,7 +96,7 @@ def load_checkpoint(
     *,
     schedule: Schedule | ReduceLROnPlateau | None = None,
     restore_random: bool = True,
-) -> Checkpoint:
+) -> Saved:
     """Reads a checkpoint into a model and an optimiser of the same structure; all or, when it raises,
     nothing.
 
@@ -101,11 +113,12 @@ def load_checkpoint(
     described, tensors = _read(Path(path))
     weights = {name[len(_WEIGHTS) :]: a for name, a in tensors.items() if name.startswith(_WEIGHTS)}
     velocity = {name[len(_VELOCITY) :]: a for name, a in tensors.items() if name.startswith(_VELOCITY)}
+    extra = {name[len(_EXTRA) :]: a for name, a in tensors.items() if name.startswith(_EXTRA)}
     before = model.state_dict()
     stood = None if schedule is None else schedule.state_dict()
     rates = [] if optimizer is None else [dict(group) for group in optimizer.param_groups]
     try:
-        checkpoint = Checkpoint(int(described["step"]), int(described["epoch"]), dict(described["metadata"]))
+        step, epoch, metadata = int(described["step"]), int(described["epoch"]), dict(described["metadata"])
         saved = described["random"]
         random_state = random.RandomState(seed=saved["seed"], fills=saved["fills"], steps=saved["steps"])
         if optimizer is not None and "param_groups" not in described:
@@ -127,7 +140,74 @@ def load_checkpoint(
         raise CheckpointError(f"{path}: {reason}") from error
     if restore_random:
         random.set_state(random_state)
-    return checkpoint
+    return Saved(step, epoch, metadata, extra)
+
+
+def load_weights(path: str | os.PathLike[str], model: Module, but: Sequence[str] = ()) -> list[str]:
+    """Reads weights alone into a model, from a checkpoint or from any safetensors file that has them under
+    the model's names, such as torchvision's; all or, when it raises, nothing.
+
+    Args:
+        but: parameters and buffers that keep their values, whatever the file has: their paths.
+
+    Returns:
+        the paths that were read.
+
+    Raises:
+        FileNotFoundError: no such file.
+        CheckpointError: the file is broken, or doesn't fit the model.
+        ImportError: safetensors isn't installed.
+    """
+    data = Path(path).read_bytes()
+    try:
+        found: dict[str, Array] = _safetensors().load(data)
+    except Exception as error:
+        raise CheckpointError(f"{path}: truncated or broken: {error}") from error
+    of_checkpoint = {name[len(_WEIGHTS) :]: a for name, a in found.items() if name.startswith(_WEIGHTS)}
+    weights = {name: a for name, a in (of_checkpoint or found).items() if name not in but}
+    kept = {name: a for name, a in model.state_dict().items() if name in but}
+    try:
+        model.load_state_dict({**weights, **kept})
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return list(weights)
+
+
+def check_file(path: Path) -> None:
+    """Reads a checkpoint to its end.
+
+    Raises:
+        FileNotFoundError: no such file.
+        CheckpointError: it isn't whole.
+    """
+    _read(path)
+
+
+def split_arrays(state: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Any], dict[str, Array]]:
+    """Nested dicts without their arrays, and the arrays by path, "a/b"."""
+    plain: dict[str, Any] = {}
+    arrays: dict[str, Array] = {}
+    for name, value in state.items():
+        if isinstance(value, np.ndarray):
+            arrays[prefix + name] = value
+        elif isinstance(value, Mapping):
+            plain[name], found = split_arrays(value, f"{prefix}{name}/")
+            arrays.update(found)
+        else:
+            plain[name] = value
+    return plain, arrays
+
+
+def join_arrays(plain: Mapping[str, Any], arrays: Mapping[str, Array]) -> dict[str, Any]:
+    """The inverse of `split_arrays`."""
+    joined: dict[str, Any] = json.loads(json.dumps(plain))
+    for path, array in arrays.items():
+        *parents, name = path.split("/")
+        place = joined
+        for parent in parents:
+            place = place[parent]
+        place[name] = array
+    return joined
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -148,7 +228,16 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
         raise CheckpointError(
             f"{path}: checkpoint of format {described['format']}, this version reads {_FORMAT}"
         )
+    if described.get("crc32", _checksum(tensors)) != _checksum(tensors):  # older files have none
+        raise CheckpointError(f"{path}: damaged: its numbers are not those that were saved")
     return described, tensors
+
+
+def _checksum(tensors: Mapping[str, Array]) -> int:
+    checksum = 0
+    for _, array in sorted(tensors.items()):
+        checksum = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, checksum)
+    return checksum
 
 
 def _safetensors() -> Any:
@@ -159,7 +248,8 @@ def _safetensors() -> Any:
     return safetensors.numpy
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replaces the file, or leaves it as it was: aside, to the disk, then renamed."""
     descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -171,3 +261,15 @@ def _write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         os.unlink(partial)
         raise
+    flush_folder(path.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Brings the names in a folder to the disk, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,64 +1,33 @@
-"""The usual training loop, each step one call into the core."""
+"""The usual training step, one call into the core, and the loop around it."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastcnn import random
+from fastcnn import optim, random
 from fastcnn._arrays import Array
 from fastcnn.calls import PlanCache, describe_arguments, is_several, read_arguments, spread
 from fastcnn.metrics import count_correct
-from fastcnn.nn.loss import CrossEntropyLoss
+from fastcnn.nn.loss import CrossEntropyLoss, TotalLoss
 from fastcnn.nn.module import Module, in_mode
 from fastcnn.optim.plateau import ReduceLROnPlateau
 from fastcnn.optim.schedule import Schedule
 from fastcnn.optim.sgd import SGD
 from fastcnn.trace import Compiled, trace_training_step
+from fastcnn.train.nonfinite import NonFiniteError, first_nonfinite
+from fastcnn.train.results import Evaluation, History, StepResult, Totals
+from fastcnn.train.training import Training
+
+if TYPE_CHECKING:
+    from fastcnn.train.callbacks import Callback
 
 Batches = Iterable[tuple[Any, Any]]
-
-
-class StepResult(NamedTuple):
-    """One batch.
-
-    Attributes:
-        loss: what the criterion gave.
-        correct: how many samples the model classified as labelled, by its first output and the first target;
-            0 for targets that aren't labels.
-        samples: in the batch.
-        losses: what each term of an nn.TotalLoss came to.
-    """
-
-    loss: float
-    correct: int
-    samples: int
-    losses: Mapping[str, float] = MappingProxyType({})
-
-
-class Evaluation(NamedTuple):
-    """Means over samples: a loss of reduction "mean", the share of samples classified as labelled, and the
-    metrics that were asked for."""
-
-    loss: float
-    accuracy: float
-    samples: int
-    metrics: Mapping[str, float] = MappingProxyType({})
-
-
-class Epoch(NamedTuple):
-    """What one epoch of `fit` came to; loss and accuracy are means over its samples, while they were trained
-    on."""
-
-    number: int
-    loss: float
-    accuracy: float
-    samples: int
-    seconds: float
+Watcher = Callable[[], None]
 
 
 class Trainer:
@@ -71,7 +40,15 @@ class Trainer:
         optimizer: needed for `step` and `fit` only.
         schedule: of the optimizer's learning rates, such as an optim.CosineAnnealingLR.
         schedule_every: "step" or "epoch": after which the schedule goes a step on. After epochs `fit` does
-            it, and tells an optim.ReduceLROnPlateau their mean loss.
+            it, and tells an optim.ReduceLROnPlateau their mean training loss.
+        accumulate: each batch goes through the network in so many parts, whose gradients are added up: the
+            memory of a part, and the update of the whole batch. Means over the batch come out the same, but
+            for a loss with class weights or ignored labels, whose parts count by their samples, and for
+            batch norm, which sees parts.
+        clip_norm: the gradients' largest Euclidean norm (see optim.clip_grad_norm_), or None.
+        clip_value: the largest magnitude of a gradient's element, or None.
+        on_nan: "raise" a NonFiniteError where the loss is not finite, or "skip" such steps, and those whose
+            gradients are not finite.
 
     x may be a tuple of arrays, the inputs of a model that has several, and y a tuple of targets.
 
@@ -83,7 +60,11 @@ class Trainer:
         optimizer.step()
 
     But each parameter is updated as soon as its gradient is complete, so that the memory of gradients is used
-    again and again; none is left in `Parameter.grad`. Who wants to look at gradients writes the loop.
+    again and again; none is left in `Parameter.grad`. With one of the last four settings, or a callback that
+    looks at gradients, a step is that loop.
+
+    Attributes:
+        steps: how many there were.
     """
 
     def __init__(
@@ -93,16 +74,33 @@ class Trainer:
         optimizer: SGD | None = None,
         schedule: Schedule | ReduceLROnPlateau | None = None,
         schedule_every: str = "step",
+        *,
+        accumulate: int = 1,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        on_nan: str = "raise",
     ) -> None:
         if schedule_every not in ("step", "epoch"):
             raise ValueError(f'Trainer: schedule_every is {schedule_every!r}, expected "step" or "epoch"')
         if isinstance(schedule, ReduceLROnPlateau) and schedule_every == "step":
             raise ValueError('Trainer: ReduceLROnPlateau goes by epochs; give schedule_every="epoch"')
+        if accumulate < 1:
+            raise ValueError(f"Trainer: accumulate is {accumulate}, expected at least 1")
+        if on_nan not in ("raise", "skip"):
+            raise ValueError(f'Trainer: on_nan is {on_nan!r}, expected "raise" or "skip"')
+        for name, bound in (("clip_norm", clip_norm), ("clip_value", clip_value)):
+            if bound is not None and not bound > 0:
+                raise ValueError(f"Trainer: {name} is {bound}, expected above 0")
         self._model = model
         self._criterion = CrossEntropyLoss() if criterion is None else criterion
         self.optimizer = optimizer
         self.schedule = schedule
         self.schedule_every = schedule_every
+        self.accumulate = accumulate
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.on_nan = on_nan
+        self.steps = 0
         self._plans = PlanCache(model, self._criterion)
 
     @property
@@ -113,82 +111,158 @@ class Trainer:
     def criterion(self) -> Module:
         return self._criterion
 
-    def step(self, x: Any, y: Any) -> StepResult:
+    def step(self, x: Any, y: Any, watchers: Sequence[Watcher] = ()) -> StepResult:
         """One step of training on one batch: forward, loss, backward, update, in one call into the core.
 
         The model must be in training mode. A loss of reduction "none" is summed. Afterwards `grad` is None
         for all parameters of model and optimizer.
 
+        Args:
+            watchers: called before the update, while every parameter has its gradient, as it was before it
+                is clipped.
+
         Raises:
             ValueError, TypeError: inputs that don't fit the model; the message names the layer.
             RuntimeError: no optimizer, or the model is in inference mode.
+            NonFiniteError: the loss is not finite; the message names the first layer. Nothing was updated.
         """
         if self.optimizer is None:
             raise RuntimeError("Trainer.step: no optimizer was given")
-        sgd = self.optimizer._prepared()
-        compiled, arrays = self._fused(x, y)
+        settings = (self.accumulate > 1, self.clip_norm, self.clip_value, self.on_nan == "skip")
+        if watchers or any(settings):
+            result = self._step_by_parts(self.optimizer, x, y, watchers)
+        else:
+            result = self._step_at_once(self.optimizer, x, y)
+        self.steps += 1
+        if self.schedule_every == "step" and isinstance(self.schedule, Schedule):
+            self.schedule.step()
+        return result
+
+    def _step_at_once(self, optimizer: SGD, x: Any, y: Any) -> StepResult:
+        sgd = optimizer._prepared()
+        compiled, arrays = self._compiled(x, y)
         executor = compiled.acquire()
-        seed, step = random.next_step() if compiled.is_random else (0, 0)
+        random_step = random.next_step() if compiled.is_random else (0, 0)
         try:
-            loss, output, *reported = executor.train_step(
-                [arrays[i] for i in compiled.feeds], sgd, seed, step
-            )
+            outputs = executor.train_step([arrays[i] for i in compiled.feeds], sgd, *random_step)
         finally:
             compiled.release(executor)
         compiled.count_run()
-        if self.schedule_every == "step" and isinstance(self.schedule, Schedule):
-            self.schedule.step()
-        losses = {name: float(value) for name, value in zip(compiled.reported, reported, strict=True)}
-        target = arrays[len(x) if is_several(x) else 1]
-        return StepResult(float(loss.sum()), count_correct(output, target), len(arrays[0]), losses)
+        result = _result(compiled, outputs, x, arrays)
+        if result.samples and not math.isfinite(result.loss):
+            raise self._nonfinite_loss(result.loss, x, arrays, random_step)
+        return result
+
+    def _step_by_parts(self, optimizer: SGD, x: Any, y: Any, watchers: Sequence[Watcher]) -> StepResult:
+        """The loop: gradients of all parts, what looks at them, the update."""
+        skip = self.on_nan == "skip"
+        buffers = [(b, np.array(b.value)) for b in self.model.buffers()] if skip else []
+        self._drop_gradients(optimizer)
+        try:
+            result = self._add_gradients(x, y)
+            for watcher in watchers:
+                watcher()
+            self._check_gradients()
+        except NonFiniteError:
+            self._drop_gradients(optimizer)
+            if not skip:
+                raise
+            for buffer, value in buffers:
+                buffer.value[...] = value
+            return StepResult(math.nan, 0, 0)
+        parameters = list(self.model.parameters())
+        if self.clip_norm is not None:
+            optim.clip_grad_norm_(parameters, self.clip_norm)
+        if self.clip_value is not None:
+            optim.clip_grad_value_(parameters, self.clip_value)
+        optimizer.step()
+        self._drop_gradients(optimizer)
+        return result
+
+    def _add_gradients(self, x: Any, y: Any) -> StepResult:
+        """Forward and backward of all parts; the loss is that of the batch."""
+        samples = len(x[0] if is_several(x) else x)
+        count = max(1, min(self.accumulate, samples))
+        loss, correct = 0.0, 0
+        losses: dict[str, float] = {}
+        for number in range(count):
+            part = slice(samples * number // count, samples * (number + 1) // count)
+            x_part, y_part = (x, y) if count == 1 else (_sliced(x, part), _sliced(y, part))
+            compiled, arrays = self._compiled(x_part, y_part, applies_gradients=False)
+            executor = compiled.acquire()
+            random_step = random.next_step() if compiled.is_random else (0, 0)
+            try:
+                outputs = executor.run([arrays[i] for i in compiled.feeds], *random_step)
+                compiled.count_run()
+                result = _result(compiled, outputs, x_part, arrays)
+                if result.samples and not math.isfinite(result.loss):
+                    raise self._nonfinite_loss(result.loss, x_part, arrays, random_step)
+                share = self._share(result.samples / samples) if count > 1 else 1.0
+                executor.backward([np.full_like(outputs[0], share)])
+            finally:
+                compiled.release(executor)
+            loss += share * result.loss
+            correct += result.correct
+            for name, value in result.losses.items():
+                losses[name] = losses.get(name, 0.0) + share * value
+        return StepResult(loss, correct, samples, losses)
+
+    def _share(self, samples: float) -> float:
+        """What a part with that share of the samples counts: a sum counts in full."""
+        terms = list(self.criterion.children()) if isinstance(self.criterion, TotalLoss) else [self.criterion]
+        sums = {getattr(term, "reduction", "mean") in ("sum", "none") for term in terms}
+        if len(sums) > 1:
+            raise ValueError("Trainer: accumulate needs losses that are all means or all sums")
+        return 1.0 if sums == {True} else samples
+
+    def _check_gradients(self) -> None:
+        for name, parameter in self.model.named_parameters():
+            if parameter.grad is not None and not np.isfinite(parameter.grad).all():
+                where = f"the gradient of {name}"
+                raise NonFiniteError(f"step {self.steps + 1}: {where} is not finite", self.steps + 1, where)
+
+    def _drop_gradients(self, optimizer: SGD) -> None:
+        self.model.zero_grad()
+        optimizer.zero_grad()
+
+    def _nonfinite_loss(
+        self, loss: float, x: Any, arrays: Sequence[Array], random_step: tuple[int, int]
+    ) -> NonFiniteError:
+        values = list(x) if is_several(x) else [x]
+        where = first_nonfinite(self.model, values, arrays[: len(values)], random_step)
+        message = f"step {self.steps + 1}: the loss is {loss}; the first that is not finite is {where}"
+        return NonFiniteError(message, self.steps + 1, where)
 
     def fit(
         self,
-        batches: Batches,
+        train: Batches,
         epochs: int = 1,
+        validation_data: Batches | None = None,
+        callbacks: Sequence[Callback] = (),
         *,
-        on_step: Callable[[StepResult], None] | None = None,
-        on_epoch: Callable[[Epoch], None] | None = None,
-        progress: bool = False,
-    ) -> list[Epoch]:
+        resume: str | os.PathLike[str] | None = None,
+    ) -> History:
         """Trains on all batches, `epochs` times; puts the model into training mode.
 
         Args:
-            batches: of (x, y), iterated once per epoch, such as a `fastcnn.data.Loader`.
-            on_step, on_epoch: called after each; to change the learning rate, or to save checkpoints.
-            progress: shows a bar, if tqdm is installed.
+            train: of (x, y), iterated once per epoch, such as a `fastcnn.data.Loader`.
+            epochs: in all, those before a resume included.
+            validation_data: batches to evaluate after each epoch.
+            callbacks: see `fastcnn.train.Callback`.
+            resume: a checkpoint that `fastcnn.train.Checkpoint` wrote, or its folder. Training goes on as if
+                it had not been interrupted, to the bit, with batches that follow from the epoch's number,
+                such as a Loader's. Of a folder the newest whole checkpoint counts; a warning names those
+                that are damaged.
 
         Raises:
             ValueError: an epoch without batches.
+            NonFiniteError: see `step`.
+            CheckpointError: the checkpoint to resume from is damaged, or of another model.
         """
-        return [self._epoch(batches, number, on_step, on_epoch, progress) for number in range(epochs)]
-
-    def _epoch(
-        self,
-        batches: Batches,
-        number: int,
-        on_step: Callable[[StepResult], None] | None,
-        on_epoch: Callable[[Epoch], None] | None,
-        progress: bool,
-    ) -> Epoch:
-        self.model.train()
-        start = time.perf_counter()
-        total = _Total()
-        for x, y in _with_bar(batches, f"epoch {number + 1}") if progress else batches:
-            result = self.step(x, y)
-            total.add(result.loss, result.correct, result.samples)
-            if on_step is not None:
-                on_step(result)
-        loss, accuracy, samples, _ = total.mean("Trainer.fit")
-        epoch = Epoch(number, loss, accuracy, samples, time.perf_counter() - start)
-        if self.schedule is not None and self.schedule_every == "epoch":
-            if isinstance(self.schedule, ReduceLROnPlateau):
-                self.schedule.step(loss)
-            else:
-                self.schedule.step()
-        if on_epoch is not None:
-            on_epoch(epoch)
-        return epoch
+        training = Training(self, train, epochs, validation_data, callbacks)
+        if resume is not None:
+            training.resume(resume)
+        return training.run()
 
     def evaluate(
         self, batches: Batches, metrics: Mapping[str, Callable[[Array, Array], float]] | None = None
@@ -202,7 +276,7 @@ class Trainer:
         Raises:
             ValueError: there are no batches.
         """
-        total = _Total()
+        total = Totals()
         with in_mode(self.model, False):
             for x, y in batches:
                 output = self.model(*(x if is_several(x) else (x,)))
@@ -222,12 +296,12 @@ class Trainer:
             return tuple(value.numpy() for value in output)
         return output.numpy()
 
-    def _fused(self, x: Any, y: Any) -> tuple[Compiled, list[Array]]:
+    def _compiled(self, x: Any, y: Any, applies_gradients: bool = True) -> tuple[Compiled, list[Array]]:
         """The plan of model and criterion together, and x and y as arrays; the loss is output 0, the model's
         1."""
         values, form = spread((x, y))
         arrays, key = read_arguments(values)
-        key = key if form is None else (form, key)
+        key = (applies_gradients, form, key)
         compiled = self._plans.plans().get(key)
         if compiled is None:
             if not self.model.training:
@@ -246,9 +320,17 @@ class Trainer:
                 self.criterion,
                 describe_arguments(self.model, values[:count], arrays[:count]),
                 targets if several else targets[0],
+                applies_gradients,
             )
             self._plans.add(key, compiled)
         return compiled, arrays
+
+
+def _result(compiled: Compiled, outputs: Sequence[Array], x: Any, arrays: Sequence[Array]) -> StepResult:
+    loss, output, *reported = outputs
+    losses = {name: float(value) for name, value in zip(compiled.reported, reported, strict=True)}
+    target = arrays[len(x) if is_several(x) else 1]
+    return StepResult(float(loss.sum()), count_correct(output, target), len(arrays[0]), losses)
 
 
 def _first(values: Any) -> Any:
@@ -256,36 +338,5 @@ def _first(values: Any) -> Any:
     return values[0] if isinstance(values, list) or is_several(values) else values
 
 
-class _Total:
-    """Sums over samples."""
-
-    def __init__(self) -> None:
-        self.loss = 0.0
-        self.correct = 0
-        self.samples = 0
-        self.metrics: dict[str, float] = {}
-
-    def add(
-        self, loss: float, correct: int, samples: int, metrics: Mapping[str, float] = MappingProxyType({})
-    ) -> None:
-        self.loss += loss * samples
-        self.correct += correct
-        self.samples += samples
-        for name, value in metrics.items():
-            self.metrics[name] = self.metrics.get(name, 0.0) + value * samples
-
-    def mean(self, what: str) -> Evaluation:
-        if self.samples == 0:
-            raise ValueError(
-                f"{what}: no samples; an iterator can be read once only, give a list or a Loader"
-            )
-        metrics = {name: value / self.samples for name, value in self.metrics.items()}
-        return Evaluation(self.loss / self.samples, self.correct / self.samples, self.samples, metrics)
-
-
-def _with_bar(batches: Batches, label: str) -> Batches:
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return batches
-    return tqdm(batches, desc=label, leave=False)  # type: ignore[no-any-return]
+def _sliced(values: Any, part: slice) -> Any:
+    return tuple(value[part] for value in values) if is_several(values) else values[part]
