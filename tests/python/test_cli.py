@@ -150,7 +150,9 @@ def test_check_grads_names_the_layers_that_fail(
 
 
 def test_run_folder_is_evaluated_as_trained(capsys: pytest.CaptureFixture[str], trained: Path) -> None:
-    assert {path.name for path in trained.iterdir()} == {"run.json", "checkpoint.safetensors"}
+    assert {path.name for path in trained.iterdir()} == {
+        "run.json", "config.toml", "log.jsonl", "last.safetensors", "previous.safetensors", "best.safetensors"
+    }  # fmt: skip
     metrics = json.loads((trained / "run.json").read_text())["metrics"]
     result = run_json(capsys, "eval", trained)
     assert result["test_accuracy"] == metrics["test_accuracy"] > 0.8
@@ -207,12 +209,10 @@ def test_broken_checkpoint_is_one_line(
     capsys: pytest.CaptureFixture[str], trained: Path, tmp_path: Path, damage: str
 ) -> None:
     (tmp_path / "run.json").write_bytes((trained / "run.json").read_bytes())
-    content = (trained / "checkpoint.safetensors").read_bytes()
+    content = (trained / "best.safetensors").read_bytes()
     if damage != "missing":
-        (tmp_path / "checkpoint.safetensors").write_bytes(
-            content[:1000] if damage == "truncated" else b"weights"
-        )
-    assert "checkpoint.safetensors" in fails(capsys, 1, "eval", tmp_path)
+        (tmp_path / "best.safetensors").write_bytes(content[:1000] if damage == "truncated" else b"weights")
+    assert "best.safetensors" in fails(capsys, 1, "eval", tmp_path)
 
 
 @pytest.mark.parametrize(("model", "count"), [("lenet", 431_080), ("resnet18", 11_689_512)])

@@ -135,7 +135,8 @@ def test_files_learn_the_digits_and_are_evaluated_as_trained(
     assert trained["test_accuracy"] >= 0.95
     layers.unlink()  # the run folder has its own copy
     assert {path.name for path in out.iterdir()} == {
-        "run.json", "checkpoint.safetensors", "layers.cfg", "layer-params.cfg"
+        "run.json", "config.toml", "log.jsonl", "last.safetensors", "previous.safetensors",
+        "best.safetensors", "layers.cfg", "layer-params.cfg",
     }  # fmt: skip
     assert json.loads((out / "run.json").read_text())["settings"]["batch_size"] == 128
     tested = run_json(capsys, "eval", out)
@@ -159,7 +160,7 @@ def test_a_schedule_holds_instead_of_the_files(capsys: pytest.CaptureFixture[str
         "--out",
         out,
     )
-    header = (out / "checkpoint.safetensors").read_bytes()[:20_000].decode(errors="ignore")
+    header = (out / "last.safetensors").read_bytes()[:20_000].decode(errors="ignore")
     assert '\\"lr\\": 1e-05' in header or '\\"lr\\": 1.0000' in header
 
 

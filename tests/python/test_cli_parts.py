@@ -1,4 +1,4 @@
-"""Parts of the command line that need no network: numbers, suggestions, run folders, images, progress."""
+"""Parts of the command line that need no network: numbers, suggestions, run folders, images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 
 from fastcnn.cli.images import read_images
 from fastcnn.cli.parser import CommandError, did_you_mean, real, whole
-from fastcnn.cli.progress import Progress
 from fastcnn.cli.run_folder import Run, prepare_folder, read_run, write_description
 from fastcnn.data import Preprocessing
 
@@ -93,18 +92,6 @@ def test_description_that_is_no_object_is_refused(tmp_path: Path, text: str) -> 
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(CommandError, match=r"run\.json: broken"):
         read_run(tmp_path)
-
-
-def test_progress_counts_images_not_batches(capsys: pytest.CaptureFixture[str]) -> None:
-    with Progress(2, 4) as progress:
-        progress.batch(3, 1.0, 3)
-        progress.batch(1, 5.0, 0)
-        assert (progress.loss, progress.accuracy) == (2.0, 0.75)
-        progress.end_epoch(0)
-        assert progress.loss == 0
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("epoch 1/2: loss 2.0000, accuracy 0.7500, ") and err.count("\n") == 1
 
 
 @pytest.fixture

@@ -212,7 +212,7 @@ def test_mixed_batches_train() -> None:
         digits.images, digits.labels, 64, augment=[Mixup(10)], transform=Preprocessing((8, 8), (1, 8, 8))
     )
     epochs = trainer.fit(loader, 3)
-    assert epochs[-1].loss < 0.8 * epochs[0].loss
+    assert epochs[-1].train_loss < 0.8 * epochs[0].train_loss
 
 
 CHANGES: list[Augmentation] = [

@@ -134,7 +134,7 @@ def test_several_outputs_take_what_their_training_step_takes(terms, targets):
     model, criterion = TwoHeads(), nn.TotalLoss(terms)
     x = np.ones((5, 3, 8, 8), np.float32)
     trainer = fastcnn.Trainer(model, criterion, fastcnn.optim.SGD(model.parameters(), lr=0.1))
-    compiled, _ = trainer._fused(x, targets)
+    compiled, _ = trainer._compiled(x, targets)
     assert model.memory(x.shape, criterion=criterion).arena == compiled.plan.arena_bytes
     assert model.memory(x.shape, training=False).outputs == 5 * (10 + 4) * 4
 

@@ -59,8 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
     except MemoryError:
         return _fail("not enough memory; try a smaller --batch-size", 1)
-    except KeyboardInterrupt:
-        return _fail("interrupted", _INTERRUPTED)
+    except KeyboardInterrupt as error:
+        return _fail(str(error) or "interrupted", _INTERRUPTED)
 
 
 def _run(argv: list[str]) -> int:

@@ -16,6 +16,9 @@ from fastcnn.cli.common import find_model
 from fastcnn.cli.parser import CommandError, UsageError
 from fastcnn.cli.schedules import AnySchedule, make_schedule
 from fastcnn.nn import Module
+from fastcnn.train import CheckpointError, freeze, freeze_all_but, load_weights
+from fastcnn.train.callbacks.checkpoint import BEST
+from fastcnn.train.finetuning import state_of
 
 LAYER_FILE = "layers.cfg"
 PARAM_FILE = "layer-params.cfg"
@@ -40,6 +43,7 @@ class Recipe:
         schedule: makes the learning rates of a training of so many steps, and so many in an epoch.
         settings: to be kept with the result.
         files: to be copied into the run folder, by their names there.
+        file_settings: options that name those copies.
     """
 
     model_name: str
@@ -50,6 +54,7 @@ class Recipe:
     preprocessing: data.Preprocessing | data.MeanImage
     settings: dict[str, Any]
     files: dict[str, Path] = field(default_factory=dict)
+    file_settings: dict[str, str] = field(default_factory=dict)
 
     def copy_files(self, folder: Path) -> None:
         """Puts the network's own files beside the result."""
@@ -65,10 +70,32 @@ def make_recipe(arguments: argparse.Namespace, dataset: data.Dataset) -> Recipe:
         CommandError: a file that can't be read as a network.
     """
     if arguments.model.endswith(".cfg"):
-        return _of_files(arguments, dataset)
-    if arguments.params is not None:
+        recipe = _of_files(arguments, dataset)
+    elif arguments.params is not None:
         raise UsageError("--params needs a layer file (.cfg) as MODEL")
-    return _of_name(arguments, dataset)
+    else:
+        recipe = _of_name(arguments, dataset)
+    try:
+        if arguments.weights is not None:
+            _begin_with(recipe.model, Path(arguments.weights), arguments.reset or [])
+        if arguments.train_only is not None:
+            freeze_all_but(recipe.model, *arguments.train_only)
+        if arguments.freeze is not None:
+            freeze(recipe.model, *arguments.freeze)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return recipe
+
+
+def _begin_with(model: Module, source: Path, fresh: list[str]) -> None:
+    """Reads weights, but those of the layers `fresh`; ValueError where one of these is unknown."""
+    path = source / BEST if source.is_dir() else source
+    try:
+        load_weights(path, model, state_of(model, *fresh))
+    except CheckpointError as error:
+        raise CommandError(f"{error}; --reset LAYER leaves a layer out") from error
+    except ImportError as error:
+        raise CommandError(str(error)) from error
 
 
 def _of_name(arguments: argparse.Namespace, dataset: data.Dataset) -> Recipe:
@@ -98,7 +125,8 @@ def _of_name(arguments: argparse.Namespace, dataset: data.Dataset) -> Recipe:
 def _of_files(arguments: argparse.Namespace, dataset: data.Dataset) -> Recipe:
     if arguments.params is None:
         raise UsageError(f"{arguments.model} needs --params, its parameter file")
-    if arguments.warmup and arguments.schedule is None:
+    warmup = arguments.warmup or 0.0
+    if warmup and arguments.schedule is None:
         raise UsageError("--warmup needs --schedule, which then holds instead of the parameter file's")
     for option in ("lr", "momentum", "weight_decay"):
         if getattr(arguments, option) is not None:
@@ -114,13 +142,13 @@ def _of_files(arguments: argparse.Namespace, dataset: data.Dataset) -> Recipe:
     settings = {
         "batch_size": arguments.batch_size or BATCH_SIZE_OF_FILES,
         "schedule": arguments.schedule,
-        "warmup": arguments.warmup,
+        "warmup": warmup,
     }
 
     def schedule(steps: int, epoch: int) -> AnySchedule:
         if arguments.schedule is None:
             return network.schedule(optimizer, steps)
-        return make_schedule(arguments.schedule, arguments.warmup, optimizer, steps, epoch)
+        return make_schedule(arguments.schedule, warmup, optimizer, steps, epoch)
 
     return Recipe(
         LAYER_FILE,
@@ -130,7 +158,8 @@ def _of_files(arguments: argparse.Namespace, dataset: data.Dataset) -> Recipe:
         schedule,
         preprocessing,
         settings,
-        {LAYER_FILE: Path(arguments.model), PARAM_FILE: arguments.params},
+        {LAYER_FILE: Path(arguments.model), PARAM_FILE: Path(arguments.params)},
+        {"model": LAYER_FILE, "params": PARAM_FILE},
     )
 
 

@@ -1,27 +1,34 @@
-"""A run folder: what `train --out` leaves for `eval` and `predict`.
+"""A run folder: what `train --out` leaves for `eval` and `predict`, and for `train --resume`.
 
-RUN/run.json                 model, data, class names, preprocessing, settings, metrics
-RUN/checkpoint.safetensors   weights, optimiser state, step
+RUN/config.toml           every option, and the versions that it began with
+RUN/log.jsonl             a JSON object per epoch
+RUN/last.safetensors      where training stands; previous.safetensors: where it stood before
+RUN/best.safetensors      the network: the best epoch's weights, without validation the last epoch's
+RUN/run.json              of a finished run: model, data, class names, preprocessing, settings, metrics
 RUN/layers.cfg, RUN/layer-params.cfg   of a network that was read from cuda-convnet's files
+RUN/tensorboard/          with --tensorboard
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
-import os
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fastcnn import models
+from fastcnn.cli.config import CONFIG
 from fastcnn.cli.parser import CommandError
 from fastcnn.cli.recipe import LAYER_FILE, PARAM_FILE, load_files
 from fastcnn.data import MeanImage, Preprocessing, preprocessing_from_dict
 from fastcnn.nn import Module
-from fastcnn.train import CheckpointError, Trainer, load_checkpoint, save_checkpoint
+from fastcnn.train import CheckpointError, load_checkpoint
+from fastcnn.train.callbacks.checkpoint import BEST, LAST, PREVIOUS, find_checkpoint
+from fastcnn.train.checkpoint import write_atomically
 
-_CHECKPOINT = "checkpoint.safetensors"
+LOG = "log.jsonl"
 _DESCRIPTION = "run.json"
 _NO_SAFETENSORS = "run folders need safetensors: pip install 'fastcnn[cli]'"
 
@@ -49,31 +56,49 @@ def prepare_folder(folder: Path) -> None:
         raise CommandError(_NO_SAFETENSORS)
     if (folder / _DESCRIPTION).exists():
         raise CommandError(f"{folder} already holds a run; choose another --out or remove it")
+    if (folder / CONFIG).exists():
+        raise CommandError(f"{folder} holds an unfinished run; go on with --resume {folder}, or remove it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CommandError(f"{folder}: can't make this folder: {error.strerror}") from error
 
 
-def write_run(folder: Path, run: Run, trainer: Trainer, step: int) -> None:
-    """Writes the checkpoint, then run.json, each whole or not at all: a folder with run.json is complete."""
-    save_checkpoint(
-        folder / _CHECKPOINT,
-        trainer.model,
-        trainer.optimizer,
-        schedule=trainer.schedule,
-        step=step,
-        epoch=int(run.settings["epochs"]),
-    )
-    write_description(folder, run)
+def reopen_folder(folder: Path) -> None:
+    """Looks whether there is a run to go on with.
+
+    Raises:
+        CommandError: there is none, or it is finished, or safetensors is missing.
+    """
+    if importlib.util.find_spec("safetensors") is None:
+        raise CommandError(_NO_SAFETENSORS)
+    if (folder / _DESCRIPTION).exists():
+        raise CommandError(f"{folder}: this run is finished; try: fastcnn eval {folder}")
+
+
+def checkpoint_of(folder: Path) -> Path | None:
+    """Where an unfinished run goes on; None: at its beginning. Says on stderr what is damaged.
+
+    Raises:
+        CheckpointError: all that is there is damaged.
+    """
+    if not any((folder / name).exists() for name in (LAST, PREVIOUS)):
+        return None
+    path, damaged = find_checkpoint(folder)
+    for message in damaged:
+        print(f"{message}; going on from {path}, the one before", file=sys.stderr)
+    return path
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """The epochs of RUN/log.jsonl."""
+    return [json.loads(line) for line in (folder / LOG).read_text(encoding="utf-8").splitlines()]
 
 
 def write_description(folder: Path, run: Run) -> None:
-    """Writes run.json."""
-    partial = folder / f"{_DESCRIPTION}.partial"
+    """Writes run.json; a folder that has it is complete."""
     fields = {**asdict(run), "preprocessing": run.preprocessing.to_dict()}
-    partial.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, folder / _DESCRIPTION)
+    write_atomically(folder / _DESCRIPTION, (json.dumps(fields, indent=2) + "\n").encode())
 
 
 def read_run(folder: Path) -> Run:
@@ -108,7 +133,7 @@ def load_trained(folder: Path, run: Run) -> tuple[Module, Module | None]:
     Raises:
         CommandError: the model is unknown here, or the checkpoint is missing, broken or of another model.
     """
-    path = folder / _CHECKPOINT
+    path = folder / BEST
     try:
         model, criterion = _build(folder, run)
         load_checkpoint(path, model)

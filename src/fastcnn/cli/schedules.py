@@ -89,7 +89,6 @@ def add_schedule(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--warmup",
         type=_epochs,
-        default=0.0,
         metavar="EPOCHS",
         help="first the rate rises from a hundredth, on a line (default: 0)",
     )
