@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_cli import fails
+from test_cli import fails, run_json
 from test_cli_convnet import files
 
 from fastcnn.cli import main
@@ -113,8 +113,8 @@ def test_run_without_log_convolutions_or_mistakes_has_a_report(
     assert main([*argv, "--data", str(tmp_path / "two.npz"), "--out", str(run)]) == 0
     (run / "log.jsonl").unlink(missing_ok=True)
     capsys.readouterr()
-    assert main(["report", str(run), "--out", str(tmp_path / "page.html")]) == 0
-    assert capsys.readouterr().out == f"written to {tmp_path / 'page.html'}\n"
+    result = run_json(capsys, "report", run, "--out", tmp_path / "page.html")
+    assert result["out"] == str(tmp_path / "page.html") and result["test_accuracy"] == 1
     outline = Outline((tmp_path / "page.html").read_text(encoding="utf-8"))
     said = " ".join(outline.text)
     assert "The run has no log of its epochs." in said and "There are none." in said

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_cli import fails
+from test_cli import fails, run_json
 from test_cli_convnet import files
 
 from fastcnn.cli import main
@@ -56,6 +56,15 @@ def test_each_figure_is_written(
         assert main(["show", what, str(run), *rest, "--save", str(out)]) == 0
         assert capsys.readouterr().out == f"written to {out}\n"
         assert out.read_bytes().startswith(magic)
+
+
+def test_json_says_what_was_written_where(
+    capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "figure.pdf"
+    assert run_json(capsys, "show", "errors", run, "--save", out) == {"figure": "errors", "out": str(out)}
+    assert out.read_bytes().startswith(b"%PDF")
+    assert "--json needs --save" in fails(capsys, 2, "show", "errors", run, "--json")
 
 
 def test_curves_are_those_of_the_log(capsys: pytest.CaptureFixture[str], bare: Path, tmp_path: Path) -> None:
@@ -107,6 +116,7 @@ def test_network_without_convolutions_has_no_filters_and_no_maps(
         (2, ["maps", "--layer", "fc1"], "expected maps (channels, height, width)"),
         (1, ["maps", "--image", "360"], "no test image 360: there are 360, numbered from 0"),
         (1, ["predictions", "--image", "1000"], "no test image 1000"),
+        (2, ["errors", "--json", "--cuont", "3"], "unknown option --cuont; did you mean --count?"),
         (2, ["errors", "--count", "0"], "--count: expected a whole number from 1 to 100"),
     ],
 )

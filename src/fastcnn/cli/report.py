@@ -13,7 +13,7 @@ import numpy as np
 import fastcnn
 from fastcnn import figures, metrics
 from fastcnn.cli import page
-from fastcnn.cli.common import add_batch_size, add_threads, set_threads
+from fastcnn.cli.common import add_batch_size, add_json, add_threads, print_json, set_threads
 from fastcnn.cli.parser import CommandError
 from fastcnn.cli.show import draw_filters, draw_maps
 from fastcnn.cli.trained import Answers, Trained, add_run, has_log, open_run, read_log
@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", type=Path, help="file to write (default: RUN/report.html)")
     add_batch_size(parser, 100)
     add_threads(parser)
+    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -60,7 +61,11 @@ def run(arguments: argparse.Namespace) -> None:
     partial = out.with_name(f"{out.name}.partial")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, out)
-    print(f"written to {out}")
+    if arguments.json:
+        accuracy = metrics.accuracy(answers.probabilities, answers.labels)
+        print_json({"out": str(out), "test_accuracy": accuracy, "test_loss": answers.loss})
+    else:
+        print(f"written to {out}")
 
 
 def _summary(trained: Trained, answers: Answers) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastcnn import figures, metrics, nn
-from fastcnn.cli.common import add_batch_size, add_threads, set_threads
+from fastcnn.cli.common import add_batch_size, add_json, add_threads, print_json, set_threads
 from fastcnn.cli.features import check_layer
 from fastcnn.cli.parser import CommandError, UsageError, whole
 from fastcnn.cli.trained import Trained, add_run, open_run, read_log
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_batch_size(parser, 100)
     add_threads(parser)
+    add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -57,6 +58,8 @@ def run(arguments: argparse.Namespace) -> None:
     ):
         if getattr(arguments, option) is not None and arguments.what not in kinds:
             raise UsageError(f"--{option} goes with {' and '.join(kinds)}, not with {arguments.what}")
+    if arguments.json and arguments.save is None:
+        raise UsageError("--json needs --save FILE")
     try:
         figure = _canvas(arguments.save)
         _FIGURES[arguments.what](arguments, figure)
@@ -66,8 +69,11 @@ def run(arguments: argparse.Namespace) -> None:
         from matplotlib import pyplot
 
         pyplot.show()
+        return
+    figure.savefig(arguments.save, dpi=150)
+    if arguments.json:
+        print_json({"figure": arguments.what, "out": str(arguments.save)})
     else:
-        figure.savefig(arguments.save, dpi=150)
         print(f"written to {arguments.save}")
 
 
