@@ -155,7 +155,7 @@ def _layers(trained: Trained) -> str:
                 layer.description,
                 "×".join(map(str, layer.output_shape[1:])),
                 _kilobytes(4 * layer.parameters),
-                _kilobytes(4 * math.prod(layer.output_shape)),
+                "" if layer.name in fused else _kilobytes(4 * math.prod(layer.output_shape)),
                 f"{layer.macs:,}" if layer.macs else "",
                 time,
                 share,
