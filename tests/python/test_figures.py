@@ -5,6 +5,7 @@ import pytest
 
 from fastcnn import figures
 from fastcnn.data import ImageFiles
+from fastcnn.train.results import Epoch, History
 
 pytest.importorskip("matplotlib", reason="needs matplotlib, an extra: fastcnn[plots]")
 Text = pytest.importorskip("matplotlib.text").Text
@@ -52,6 +53,12 @@ def test_curves_have_lines_for_what_is_known_and_mark_the_best_epoch():
     np.testing.assert_array_equal(loss.lines[0].get_ydata(), [entry["train_loss"] for entry in LOG])
     np.testing.assert_array_equal(accuracy.lines[1].get_ydata(), [e["validation_accuracy"] for e in LOG])
     assert (loss.get_yscale(), accuracy.get_yscale(), rate.get_yscale()) == ("log", "linear", "linear")
+
+
+def test_curves_of_what_fit_returns():
+    history = History([Epoch(i, 1 / i, 0.5, None, None, 0.1, 1.0, 10, {"norm": 2.0}) for i in (1, 2, 3)])
+    figure = figures.curves(history)
+    np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), [1, 1 / 2, 1 / 3])
 
 
 def test_curves_of_one_epoch_without_validation():

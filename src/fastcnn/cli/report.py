@@ -15,8 +15,9 @@ from fastcnn import figures, metrics
 from fastcnn.cli import page
 from fastcnn.cli.common import add_batch_size, add_json, add_threads, print_json, set_threads
 from fastcnn.cli.parser import CommandError
+from fastcnn.cli.run_folder import LOG, read_log
 from fastcnn.cli.show import draw_filters, draw_maps
-from fastcnn.cli.trained import Answers, Trained, add_run, has_log, open_run, read_log
+from fastcnn.cli.trained import Answers, Trained, add_run, open_run
 from fastcnn.figures import worst_mistakes
 
 HELP = "write a page with curves, filters, mistakes, times and settings of a run"
@@ -83,7 +84,7 @@ def _summary(trained: Trained, answers: Answers) -> str:
 
 
 def _curves(trained: Trained) -> str:
-    if not has_log(trained.folder):
+    if not (trained.folder / LOG).is_file():
         return page.section("Training", page.paragraph("The run has no log of its epochs."))
     log = read_log(trained.folder)
     what = f"Loss, accuracy and learning rate over {len(log)} epochs"

@@ -91,8 +91,25 @@ def checkpoint_of(folder: Path) -> Path | None:
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The epochs of RUN/log.jsonl."""
-    return [json.loads(line) for line in (folder / LOG).read_text(encoding="utf-8").splitlines()]
+    """The epochs of a run, finished or not, as RUN/log.jsonl has them.
+
+    Raises:
+        CommandError: there is no log, or an empty or broken one.
+    """
+    path = folder / LOG
+    if not path.is_file():
+        raise CommandError(f"{folder} has no curves: there is no {LOG} in it")
+    # A line without an end is being written.
+    lines = path.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
+    try:
+        log = [json.loads(line) for line in lines]
+        if not all(isinstance(entry, dict) and "epoch" in entry for entry in log):
+            raise ValueError("a line that is no epoch")
+    except ValueError as error:
+        raise CommandError(f"{path}: broken: {error}") from error
+    if not log:
+        raise CommandError(f"{folder} has no curves: {LOG} has no epochs yet")
+    return log
 
 
 def write_description(folder: Path, run: Run) -> None:

@@ -11,7 +11,8 @@ from fastcnn import figures, metrics, nn
 from fastcnn.cli.common import add_batch_size, add_json, add_threads, print_json, set_threads
 from fastcnn.cli.features import check_layer
 from fastcnn.cli.parser import CommandError, UsageError, whole
-from fastcnn.cli.trained import Trained, add_run, open_run, read_log
+from fastcnn.cli.run_folder import read_log
+from fastcnn.cli.trained import Trained, add_run, open_run
 
 HELP = "show curves, filters, feature maps, predictions, confusion or errors of a run"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -21,8 +20,6 @@ from fastcnn.train import Trainer
 from fastcnn.views import predict_views
 
 Array = np.ndarray[Any, Any]
-
-_LOG = "log.jsonl"
 
 
 @dataclass(frozen=True)
@@ -119,33 +116,6 @@ def open_run(arguments: argparse.Namespace) -> Trained:
     dataset = data.load(arguments.data or run.data)
     _check_fit(dataset, run)
     return Trained(arguments.run, run, dataset, Trainer(*load_trained(arguments.run, run)))
-
-
-def has_log(folder: Path) -> bool:
-    """Whether the run keeps a log of its epochs."""
-    return (folder / _LOG).is_file()
-
-
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The epochs of a run, finished or not, as its log has them.
-
-    Raises:
-        CommandError: there is no log, or an empty or broken one.
-    """
-    if not has_log(folder):
-        raise CommandError(f"{folder} has no curves: there is no {_LOG} in it")
-    path = folder / _LOG
-    # A line without an end is being written.
-    lines = path.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
-    try:
-        log = [json.loads(line) for line in lines]
-        if not all(isinstance(entry, dict) and "epoch" in entry for entry in log):
-            raise ValueError("a line that is no epoch")
-    except ValueError as error:
-        raise CommandError(f"{path}: broken: {error}") from error
-    if not log:
-        raise CommandError(f"{folder} has no curves: {_LOG} has no epochs yet")
-    return log
 
 
 def first(output: Any) -> Array:

@@ -8,21 +8,23 @@ from typing import Any
 import numpy as np
 
 from fastcnn.figures._canvas import BLUE, GREY, VERMILION, blank
+from fastcnn.train.results import Epoch
 
 _LOGARITHMIC = 30  # from this ratio of largest to smallest on
 
 
-def curves(log: Sequence[Mapping[str, Any]], *, figure: Any = None) -> Any:
+def curves(history: Sequence[Epoch] | Sequence[Mapping[str, Any]], *, figure: Any = None) -> Any:
     """Loss, accuracy and learning rate by epoch.
 
     Args:
-        log: one entry per epoch with `epoch`, and as far as they are known `train_loss`,
-            `validation_loss`, `train_accuracy`, `validation_accuracy` and `lr`.
+        history: what `Trainer.fit` returns, or per epoch a dict as JSONLog writes it: `epoch`, and as far as
+            they are known `train_loss`, `validation_loss`, `train_accuracy`, `validation_accuracy`, `lr`.
 
     Raises:
         ValueError: no entries.
         ImportError: matplotlib isn't installed.
     """
+    log = [entry.to_dict() if isinstance(entry, Epoch) else entry for entry in history]
     if not log:
         raise ValueError("curves: no epochs")
     figure = blank(figure, 7.5, 6.5)
