@@ -17,8 +17,8 @@ LOG = [
         "epoch": epoch,
         "train_loss": 2.0**-epoch,
         "train_accuracy": 1 - 0.5**epoch,
-        "validation_loss": 2.0**-epoch + 0.1,
-        "validation_accuracy": [0.5, 0.9, 0.8][epoch % 3],
+        "validation_loss": 2.0**-epoch + 0.01 * epoch,
+        "validation_accuracy": 0.9 - 0.01 * (epoch - 6) ** 2,
         "lr": 0.1 / epoch,
         "seconds": 1.0,
     }
@@ -48,7 +48,7 @@ def test_curves_have_lines_for_what_is_known_and_mark_the_best_epoch():
     figure = figures.curves(LOG)
     texts = render(figure)
     assert {"loss", "accuracy", "learning rate", "epoch", "training", "validation"} <= set(texts)
-    assert "0.9000 in epoch 1" in texts
+    assert "0.9000 in epoch 6" in texts
     loss, accuracy, rate = figure.axes
     np.testing.assert_array_equal(loss.lines[0].get_ydata(), [entry["train_loss"] for entry in LOG])
     np.testing.assert_array_equal(accuracy.lines[1].get_ydata(), [e["validation_accuracy"] for e in LOG])

@@ -14,7 +14,7 @@ _LOGARITHMIC = 30  # from this ratio of largest to smallest on
 
 
 def curves(history: Sequence[Epoch] | Sequence[Mapping[str, Any]], *, figure: Any = None) -> Any:
-    """Loss, accuracy and learning rate by epoch.
+    """Loss, accuracy and learning rate by epoch, the one of the lowest validation loss marked.
 
     Args:
         history: what `Trainer.fit` returns, or per epoch a dict as JSONLog writes it: `epoch`, and as far as
@@ -38,7 +38,7 @@ def curves(history: Sequence[Epoch] | Sequence[Mapping[str, Any]], *, figure: An
                 axes.plot(epochs, values, style, color=colour, label=label, **_markers(epochs))
         axes.set_ylabel(what)
         axes.legend(frameon=False)
-    _mark_best(accuracy, epochs, _column(log, "validation_accuracy"))
+    _mark_best(loss, accuracy, epochs, log)
     rates = _column(log, "lr")
     rate.plot(epochs, rates, color="black", **_markers(epochs))
     rate.set_ylabel("learning rate")
@@ -62,16 +62,19 @@ def _markers(epochs: Sequence[Any]) -> dict[str, Any]:
     return {"marker": "o" if len(epochs) <= 30 else "", "markersize": 3}
 
 
-def _mark_best(axes: Any, epochs: Sequence[Any], values: np.ndarray[Any, Any]) -> None:
-    if np.isnan(values).all():
+def _mark_best(loss: Any, accuracy: Any, epochs: Sequence[Any], log: Sequence[Mapping[str, Any]]) -> None:
+    """A line at the epoch of the lowest validation loss, with its accuracy."""
+    losses, accuracies = _column(log, "validation_loss"), _column(log, "validation_accuracy")
+    if np.isnan(losses).all():
         return
-    best = int(np.nanargmax(values))
-    axes.plot(epochs[best], values[best], "o", markersize=9, markerfacecolor="none", color=VERMILION)
-    axes.annotate(
-        f"{values[best]:.4f} in epoch {epochs[best]}",
-        (epochs[best], values[best]),
-        xytext=(0, -10),
+    best = int(np.nanargmin(losses))
+    for axes in (loss, accuracy):
+        axes.axvline(epochs[best], color=VERMILION, linewidth=0.8, linestyle=":")
+    accuracy.annotate(
+        f"{accuracies[best]:.4f} in epoch {epochs[best]}",
+        (epochs[best], accuracies[best]),
+        xytext=(-5 if best >= len(epochs) / 2 else 5, -12),
         textcoords="offset points",
-        ha="right" if best > len(epochs) / 2 else "left",
+        ha="right" if best >= len(epochs) / 2 else "left",
         va="top",
     )
