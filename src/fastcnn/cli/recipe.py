@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fastcnn import convnet, data, optim
+from fastcnn.cli.augment import crops
 from fastcnn.cli.common import find_model
 from fastcnn.cli.parser import CommandError, UsageError
 from fastcnn.cli.schedules import AnySchedule, make_schedule
@@ -117,7 +118,11 @@ def _of_name(arguments: argparse.Namespace, dataset: data.Dataset) -> Recipe:
         None,
         optimizer,
         lambda steps, epoch: make_schedule(settings["schedule"], settings["warmup"], optimizer, steps, epoch),
-        data.Preprocessing.fit(dataset.train.images, entry.input_shape),
+        data.Preprocessing.fit(
+            dataset.train.images,
+            entry.input_shape,
+            crop=crops(arguments.augment, dataset, entry.input_shape),
+        ),
         settings,
     )
 

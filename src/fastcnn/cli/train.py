@@ -9,6 +9,7 @@ from typing import Any
 
 import fastcnn
 from fastcnn import data, optim
+from fastcnn.cli.augment import add_batch_options, make_augmentation
 from fastcnn.cli.common import add_json, add_threads, data_source, evaluate, print_json, set_threads
 from fastcnn.cli.config import CONFIG, settings_of, versions_changed, write_config
 from fastcnn.cli.parser import CommandError, UsageError, real, whole
@@ -71,8 +72,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="NAME|FOLDER|FILE",
-        help="digits, mnist, fashion-mnist (found through FASTCNN_DATA), a folder with the four IDX files, "
-        "or an .npz of x_train, y_train, x_test, y_test (default: digits)",
+        help="digits, mnist, fashion-mnist, cifar10, cifar100 (`fastcnn fetch` downloads them), a folder of "
+        "IDX files, of CIFAR's binary files or of images, or an .npz of x_train, y_train, x_test, y_test "
+        "(default: digits)",
+    )
+    add_batch_options(parser)
+    parser.add_argument(
+        "--balanced",
+        action="store_true",
+        default=None,
+        help="show every class equally often, however many images it has",
     )
     parser.add_argument("--epochs", type=whole(1), metavar="N", help="default: 25")
     parser.add_argument(
@@ -197,7 +206,14 @@ def run(arguments: argparse.Namespace) -> None:
     if settings.validation is not None:
         dataset, held_out = dataset.hold_out(settings.validation, settings.seed)
     recipe = make_recipe(settings, dataset)
-    train, test = dataset.batches(recipe.preprocessing, recipe.settings["batch_size"], seed=settings.seed)
+    train, test = dataset.batches(
+        recipe.preprocessing,
+        recipe.settings["batch_size"],
+        seed=settings.seed,
+        augment=make_augmentation(settings.augment, dataset, recipe.preprocessing),
+        balanced=bool(settings.balanced),
+        workers=settings.workers,
+    )
     validation = None
     if held_out is not None:
         validation = data.Loader(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from fastcnn.data.augmentation import Augmentation
 from fastcnn.data.idx import DataError
 from fastcnn.data.image_files import ImageFiles
 from fastcnn.data.loader import Loader
@@ -67,14 +69,31 @@ class Dataset:
         return self.batches(Preprocessing.fit(self.train.images, input_shape), batch_size, seed=seed)
 
     def batches(
-        self, prepare: Preprocessing | MeanImage, batch_size: int = 64, *, seed: int = 0
+        self,
+        prepare: Preprocessing | MeanImage,
+        batch_size: int = 64,
+        *,
+        seed: int = 0,
+        augment: Sequence[Augmentation] = (),
+        balanced: bool = False,
+        workers: int | None = None,
     ) -> tuple[Loader, Loader]:
-        """As `loaders`, with images made inputs by `prepare`."""
+        """As `loaders`, with images made inputs by `prepare`; augmentation and balance are of the training
+        batches alone, and `Loader` says what they are."""
+        train, test = self.train, self.test
         return (
             Loader(
-                self.train.images, self.train.labels, batch_size, shuffle=True, seed=seed, transform=prepare
+                train.images,
+                train.labels,
+                batch_size,
+                shuffle=True,
+                balanced=balanced,
+                seed=seed,
+                augment=augment,
+                transform=prepare,
+                workers=workers,
             ),
-            Loader(self.test.images, self.test.labels, batch_size, transform=prepare),
+            Loader(test.images, test.labels, batch_size, transform=prepare, workers=workers),
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import struct
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastcnn import _core
 from fastcnn.data.idx import DataError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _read_alike(paths: Sequence[Path], shape: tuple[int, int, int, int]) -> Byte
             image[:] = _planes(opened)
         return True
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(_core.num_threads()[0]) as pool:
         chunks = [pool.submit(read, start) for start in range(0, len(paths), _CHUNK)]
         try:
             alike = all(chunk.result() for chunk in chunks)

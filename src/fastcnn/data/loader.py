@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastcnn import _core
 from fastcnn.data.augmentation import Augmentation
 from fastcnn.data.draws import Draws
 from fastcnn.data.image_files import ImageFiles
@@ -34,7 +35,8 @@ class Loader:
         drop_last: leaves out a last batch smaller than `batch_size`.
         augment: applied to each batch one after the other, such as RandomCrop(32, padding=4).
         transform: applied to each batch of x, after augmentation, such as a Preprocessing.
-        workers: threads that make batches while the last one is used; 0 makes each when it is asked for.
+        workers: threads that make batches while the last one is used; 0 makes each when it is asked for. When
+            left out 1, and for an ImageFiles as many as the core computes on.
         prefetch: how many batches per worker are made ahead.
 
     Raises:
@@ -59,7 +61,7 @@ class Loader:
         drop_last: bool = False,
         augment: Sequence[Augmentation] = (),
         transform: Callable[[Array], Array] | None = None,
-        workers: int = 0,
+        workers: int | None = None,
         prefetch: int = 2,
     ) -> None:
         if len(x) != len(y):
@@ -70,6 +72,8 @@ class Loader:
             raise ValueError(f"seed is {seed}, expected at least 0")
         if balanced and not shuffle:
             raise ValueError("balanced needs shuffle=True")
+        if workers is None:
+            workers = _core.num_threads()[0] if isinstance(x, ImageFiles) else 1
         if workers < 0 or prefetch < 1:
             raise ValueError(f"workers={workers}, prefetch={prefetch}, expected at least 0 and 1")
         self.x = x
