@@ -17,7 +17,7 @@ from test_cli import fails, run_json
 from test_cli_convnet import files
 
 from fastcnn.cli import main
-from fastcnn.cli.page import page, picture_grid, table
+from fastcnn.cli.page import folded, page, picture_grid, table
 
 pytest.importorskip("matplotlib", reason="needs matplotlib, an extra: fastcnn[plots]")
 Image = pytest.importorskip("PIL.Image")
@@ -124,15 +124,18 @@ def test_run_without_log_convolutions_or_mistakes_has_a_report(
 def test_report_says_what_is_wrong(capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path) -> None:
     assert "is not a run folder" in fails(capsys, 1, "report", tmp_path)
     assert "no such folder" in fails(capsys, 1, "report", run, "--out", tmp_path / "no" / "page.html")
+    assert "is a folder" in fails(capsys, 1, "report", run, "--out", tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_comes_from_outside_is_escaped() -> None:
     evil = "<script>alert('&')</script>\""
     pixels = np.zeros((2, 2, 3), np.uint8)
-    text = page(evil, table([evil], [[evil]], numbers=(0,)), picture_grid([(pixels, evil)]))
+    rows = folded(evil, table([evil], [[evil]], numbers=(0,)), unfolded=True)
+    text = page(evil, rows, picture_grid([(pixels, evil)]))
     outline = Outline(text)
     assert "script" not in outline.tags
-    assert outline.images[0]["alt"] == evil and outline.text.count(evil) == 5
+    assert outline.images[0]["alt"] == evil and outline.text.count(evil) == 6
 
 
 def find_browser() -> str | None:

@@ -69,6 +69,18 @@ def evaluate(trainer: Trainer, batches: Loader) -> Evaluation:
     return result
 
 
+def check_target(path: Path) -> None:
+    """Looks, before the work begins, whether there can be such a file.
+
+    Raises:
+        CommandError: there is no folder for it, or a folder in its place.
+    """
+    if not path.parent.is_dir():
+        raise CommandError(f"{path.parent}: no such folder")
+    if path.is_dir():
+        raise CommandError(f"{path}: is a folder, expected the name of a file")
+
+
 def print_json(result: dict[str, Any]) -> None:
     """One JSON object on one line; floating-point numbers must be finite, as JSON has no others."""
     print(json.dumps(result, allow_nan=False))

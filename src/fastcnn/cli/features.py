@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 from fastcnn import data, nn
-from fastcnn.cli.common import add_batch_size, add_json, add_threads, print_json, set_threads
+from fastcnn.cli.common import add_batch_size, add_json, add_threads, check_target, print_json, set_threads
 from fastcnn.cli.parser import CommandError, UsageError, did_you_mean
 from fastcnn.cli.trained import Trained, add_run, open_run
 
@@ -45,8 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     set_threads(arguments)
     write = _writer(arguments.out)
-    if not arguments.out.parent.is_dir():
-        raise CommandError(f"{arguments.out.parent}: no such folder")
+    check_target(arguments.out)
     trained = open_run(arguments)
     check_layer(trained.model, arguments.layer)
     arrays: Arrays = {}

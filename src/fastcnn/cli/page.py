@@ -31,6 +31,7 @@ th, td { padding: .25rem .6rem .25rem 0; text-align: left; border-bottom: 1px so
   vertical-align: top; white-space: nowrap; }
 th { color: var(--pale); font-weight: 600; }
 .number { text-align: right; }
+summary { color: var(--pale); font-size: .875rem; margin: .5rem 0; cursor: pointer; }
 figure { margin: 1rem 0; }
 figcaption { color: var(--pale); font-size: .875rem; }
 .plot { display: block; max-width: 100%; height: auto; background: #ffffff; border-radius: .5rem; }
@@ -64,6 +65,12 @@ def key_values(values: Iterable[tuple[str, str]]) -> str:
     """What matters most, in large type: what each is, and the number."""
     items = (f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>" for name, text in values)
     return f"<dl>{''.join(items)}</dl>"
+
+
+def folded(title: str, content: str, unfolded: bool) -> str:
+    """What a click on the title shows and hides."""
+    tag = "<details open>" if unfolded else "<details>"
+    return f"{tag}<summary>{html.escape(title)}</summary>\n{content}\n</details>"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,19 @@ import numpy as np
 import fastcnn
 from fastcnn import figures, metrics
 from fastcnn.cli import page
-from fastcnn.cli.common import add_batch_size, add_json, add_threads, print_json, set_threads
+from fastcnn.cli.common import add_batch_size, add_json, add_threads, check_target, print_json, set_threads
 from fastcnn.cli.parser import CommandError
 from fastcnn.cli.run_folder import LOG, read_log
 from fastcnn.cli.show import draw_filters, draw_maps
 from fastcnn.cli.trained import Answers, Trained, add_run, open_run
 from fastcnn.figures import worst_mistakes
+from fastcnn.train.checkpoint import write_atomically
 
 HELP = "write a page with curves, filters, mistakes, times and settings of a run"
 
 _MISTAKES = 24
 _SECONDS = 0.5  # for timing inference
+_UNFOLDED = 100  # rows up to which a table is open
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,8 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
     set_threads(arguments)
     out = arguments.out or arguments.run / "report.html"
     trained = open_run(arguments)
-    if not out.parent.is_dir():
-        raise CommandError(f"{out.parent}: no such folder")
+    check_target(out)
     answers = trained.answers(arguments.batch_size)
     try:
         text = page.page(
@@ -59,9 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
     except ImportError as error:
         raise CommandError("the report has figures: pip install 'fastcnn[plots]'") from error
-    partial = out.with_name(f"{out.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, out)
+    write_atomically(out, text.encode())
     if arguments.json:
         accuracy = metrics.accuracy(answers.probabilities, answers.labels)
         print_json({"out": str(out), "test_accuracy": accuracy, "test_loss": answers.loss})
@@ -103,7 +101,11 @@ def _classes(trained: Trained, answers: Answers) -> str:
     mistakes = [[names[i], names[j], f"{count:,}"] for i, j, count in metrics.top_confusions(matrix)]
     return page.section(
         "Classes",
-        page.table(["class", "precision", "recall", "F1", "images"], rows, numbers=(1, 2, 3, 4)),
+        page.folded(
+            f"{len(names)} classes",
+            page.table(["class", "precision", "recall", "F1", "images"], rows, numbers=(1, 2, 3, 4)),
+            unfolded=len(names) <= _UNFOLDED,
+        ),
         page.plot(figures.confusion(matrix, names), "Confusion matrix"),
         page.table(["true class", "predicted class", "images"], mistakes, numbers=(2,)) if mistakes else "",
     )
@@ -173,20 +175,24 @@ def _layers(trained: Trained) -> str:
             f"{memory.parameters / 1e6:,.2f} MB of parameters, {memory.prepared / 1e6:,.2f} MB of weights "
             f"prepared for inference, {memory.arena / 1e6:,.2f} MB between the layers."
         ),
-        page.table(
-            [
-                "layer",
-                "description",
-                "output",
-                "weights, kB",
-                "output, kB",
-                "multiply-adds",
-                "ms",
-                "share",
-                "algorithm",
-            ],
-            rows,
-            numbers=(3, 4, 5, 6, 7),
+        page.folded(
+            f"{len(rows)} layers",
+            page.table(
+                [
+                    "layer",
+                    "description",
+                    "output",
+                    "weights, kB",
+                    "output, kB",
+                    "multiply-adds",
+                    "ms",
+                    "share",
+                    "algorithm",
+                ],
+                rows,
+                numbers=(3, 4, 5, 6, 7),
+            ),
+            unfolded=len(rows) <= _UNFOLDED,
         ),
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastcnn import figures, metrics, nn
-from fastcnn.cli.common import add_batch_size, add_json, add_threads, print_json, set_threads
+from fastcnn.cli.common import add_batch_size, add_json, add_threads, check_target, print_json, set_threads
 from fastcnn.cli.features import check_layer
 from fastcnn.cli.parser import CommandError, UsageError, whole
 from fastcnn.cli.run_folder import read_log
@@ -92,8 +92,7 @@ def _canvas(save: Path | None) -> Any:
     known = figure.canvas.get_supported_filetypes()
     if save.suffix[1:] not in known:
         raise UsageError(f"--save {save}: expected a name that ends in one of .{', .'.join(known)}")
-    if not save.parent.is_dir():
-        raise CommandError(f"{save.parent}: no such folder")
+    check_target(save)
     return figure
 
 

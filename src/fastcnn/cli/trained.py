@@ -103,7 +103,9 @@ class Trained:
 def add_run(parser: argparse.ArgumentParser) -> None:
     """RUN and --data, which `open_run` reads."""
     parser.add_argument("run", metavar="RUN", type=Path, help="folder that `fastcnn train --out` wrote")
-    parser.add_argument("--data", metavar="NAME|FOLDER|FILE", help="images (default: what it was trained on)")
+    parser.add_argument(
+        "--data", metavar="NAME|FOLDER|FILE", help="dataset (default: the one it was trained on)"
+    )
 
 
 def open_run(arguments: argparse.Namespace) -> Trained:
