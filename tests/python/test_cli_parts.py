@@ -136,3 +136,18 @@ def test_image_is_grey_or_in_colour_as_the_network_reads_it(tmp_path: Path) -> N
     assert read_images([tmp_path / "orange.png"], (2, 2), 1, invert=False).shape == (1, 1, 2, 2)
     with pytest.raises(CommandError, match="reads 4 channels"):
         read_images([tmp_path / "orange.png"], (2, 2), 4, invert=False)
+
+
+def test_image_of_other_proportions_covers_the_size(tmp_path: Path) -> None:
+    pillow = pytest.importorskip("PIL.Image")
+    pixels = np.zeros((4, 12), np.uint8)
+    pixels[:, 4:8] = 200
+    pillow.fromarray(pixels).save(tmp_path / "wide.png")
+    assert (read_images([tmp_path / "wide.png"], (4, 4), 1, invert=False) == 200).all()
+
+
+def test_image_of_16_bits_is_refused(tmp_path: Path) -> None:
+    pillow = pytest.importorskip("PIL.Image")
+    pillow.fromarray(np.full((4, 4), 300, np.uint16)).save(tmp_path / "deep.png")
+    with pytest.raises(CommandError, match="expected 8 bits per channel"):
+        read_images([tmp_path / "deep.png"], (4, 4), 1, invert=False)

@@ -17,10 +17,12 @@ def read_images(
     RGB for three.
 
     `invert` turns dark ink on a light ground into the data's light ink on black. Transparent parts are
-    ground. Shrinking averages, so a large scan comes out smooth.
+    ground. An image is resized until it covers the size, and its centre taken, as of folders of images;
+    shrinking averages, so a large scan comes out smooth.
 
     Raises:
-        CommandError: Pillow is missing, a file is missing or is no image, or another number of channels.
+        CommandError: Pillow is missing; a file is missing or is no image of 8 bits per channel; another
+            number of channels.
     """
     if channels not in (1, 3):
         raise CommandError(f"the network reads {channels} channels; image files have 1 or 3")
@@ -34,16 +36,18 @@ def read_images(
     for image, path in zip(images, paths, strict=True):
         try:
             with Image.open(path) as opened:
+                if opened.mode[0] in "IF":
+                    raise ValueError(f"pixels of mode {opened.mode}, expected 8 bits per channel")
                 upright = ImageOps.exif_transpose(opened).convert("RGBA")
         except FileNotFoundError as error:
             raise CommandError(f"{path}: no such file") from error
         except UnidentifiedImageError as error:
             raise CommandError(f"{path}: not an image that Pillow knows") from error
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise CommandError(f"{path}: broken image: {error}") from error
+            raise CommandError(f"{path}: unreadable image: {error}") from error
         opaque = Image.alpha_composite(Image.new("RGBA", upright.size, ground), upright)
         flat = opaque.convert("L" if channels == 1 else "RGB")
-        resized = flat.resize((width, height), Image.Resampling.BILINEAR)
+        resized = ImageOps.fit(flat, (width, height), Image.Resampling.BILINEAR)
         image[:] = np.asarray(resized).reshape(height, width, channels)
     planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
     return 255 - planes if invert else planes

@@ -22,8 +22,8 @@ HELP = "classify image files with a trained network"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Classifies image files: made grey where the network reads one channel and RGB where it reads three, "
-        "brought to the size of the training images, then prepared as in training. The digits, MNIST and "
-        "Fashion-MNIST are light on black: give --invert for dark on light."
+        "resized until they cover the training images' size, cropped to it, and prepared as in training. The "
+        "digits, MNIST and Fashion-MNIST are light on black: give --invert for dark on light."
     )
     parser.add_argument("run", metavar="RUN", type=Path, help="folder that `fastcnn train --out` wrote")
     parser.add_argument(
