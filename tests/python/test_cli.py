@@ -284,6 +284,7 @@ def test_info_says_what_runs_here(capsys: pytest.CaptureFixture[str]) -> None:
         (["frobnicate"], "no command 'frobnicate'"),
         (["train", "--epoch", "3"], "unknown option --epoch; did you mean --epochs?"),
         (["train", "--batchsize=3"], "unknown option --batchsize; did you mean --batch-size?"),
+        (["train", "--check-point-every", "3"], "did you mean --checkpoint-every?"),
         (["summary", "lenet", "--jsn"], "unknown option --jsn; did you mean --json?"),
         (["train", "lenet", "extra"], "unexpected argument 'extra'"),
         (["train", "alexnt"], "no model 'alexnt'; did you mean alexnet?"),

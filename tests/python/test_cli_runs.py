@@ -21,7 +21,7 @@ from fastcnn.data import load, write_idx
 
 KILLS = int(os.environ.get("FASTCNN_KILLS", "3"))
 OPTIONS = ["--epochs", "4", "--checkpoint-every", "1", "--ema", "0.9", "--batch-size", "16"]
-OPTIONS += ["--validation", "0.25"]
+OPTIONS += ["--validation", "0.25", "--augment", "crop=1,cutout=2", "--workers", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -322,6 +322,10 @@ def test_the_rate_is_looked_for(small: Path, capsys: pytest.CaptureFixture[str])
     assert result["lrs"][0] <= result["suggestion"] <= result["lrs"][-1]
     assert main(["train", "--data", str(small), "--find-lr"]) == 0
     assert "steepest at lr" in capsys.readouterr().out
+
+
+def test_a_share_that_holds_nothing_out_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "of digits holds no image out" in fails(capsys, 1, "train", "--validation", 0.0001)
 
 
 def test_options_that_need_others_say_so(capsys: pytest.CaptureFixture[str]) -> None:

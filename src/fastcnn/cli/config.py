@@ -23,10 +23,7 @@ CONFIG = "config.toml"
 _VERSIONS = "versions"
 _OF_THE_COMMAND = ("out", "config", "resume", "check_grads", "find_lr", "json")
 _FILES = ("params",)  # relative to the TOML file's folder, as a layer file is
-_MAY_CHANGE = (
-    "threads",
-    "workers",
-)  # in a resume: the same bits
+_MAY_CHANGE = ("threads", "workers")  # in a resume: the same bits
 
 AddArguments = Callable[[argparse.ArgumentParser], None]
 

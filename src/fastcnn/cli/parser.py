@@ -26,18 +26,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
 
-    def add_argument(self, *names: Any, **arguments: Any) -> argparse.Action:
-        action = super().add_argument(*names, **arguments)
-        self.__dict__.setdefault("options", []).extend(action.option_strings)
-        return action
-
     def refuse_unknown(self, unknown: Sequence[str]) -> None:
         """Raises UsageError for what parse_known_args left over, with the option that was probably meant."""
         if not unknown:
             return
         name = unknown[0].split("=")[0]
         if name.startswith("-"):
-            raise UsageError(f"unknown option {name}{did_you_mean(name, self.__dict__['options'])}")
+            raise UsageError(f"unknown option {name}{did_you_mean(name, self._option_string_actions)}")
         raise UsageError(f"unexpected argument {unknown[0]!r}")
 
 

@@ -77,7 +77,7 @@ _KINDS = {
 _WITHOUT_WARMUP = ("one-cycle", "plateau")
 
 
-def add_schedule(parser: argparse.ArgumentParser) -> None:
+def add_schedule(parser: argparse._ArgumentGroup) -> None:
     kinds = "; ".join(f"{_example(name, kind.options)} {kind.help}" for name, kind in _KINDS.items())
     parser.add_argument(
         "--schedule",

@@ -76,26 +76,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "IDX files, of CIFAR's binary files or of images, or an .npz of x_train, y_train, x_test, y_test "
         "(default: digits)",
     )
-    add_batch_options(parser)
     parser.add_argument(
-        "--balanced",
-        action="store_true",
-        default=None,
-        help="show every class equally often, however many images it has",
+        "--epochs", type=whole(1), metavar="N", help="times through the training images (default: 25)"
     )
-    parser.add_argument("--epochs", type=whole(1), metavar="N", help="default: 25")
     parser.add_argument(
-        "--batch-size",
-        type=whole(1),
-        metavar="N",
-        help=f"images at once (default: {DEFAULTS['batch_size']}, of a layer file {BATCH_SIZE_OF_FILES})",
+        "--seed", type=whole(0), metavar="N", help="of weights, order, changes, dropout (default: 0)"
     )
-    _add_number(parser, "--lr", "above 0", lambda number: number > 0)
-    add_schedule(parser)
-    _add_number(parser, "--momentum", "from 0 to below 1", lambda number: 0 <= number < 1)
-    _add_number(parser, "--weight-decay", "of at least 0", lambda number: number >= 0)
-    parser.add_argument("--seed", type=whole(0), metavar="N", help="of weights, order, dropout (default: 0)")
     add_threads(parser)
+    _add_images(parser)
+    _add_optimizer(parser)
     _add_step(parser)
     _add_layers(parser)
     _add_run(parser)
@@ -113,9 +102,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
-def _add_number(parser: Any, name: str, expected: str, fits: Any, text: str = "") -> None:
+def _add_number(parser: Any, name: str, expected: str, fits: Any, text: str) -> None:
     default = DEFAULTS.get(name[2:].replace("-", "_"))
-    parser.add_argument(name, type=real(expected, fits), metavar="X", help=text or f"default: {default}")
+    text += "" if default is None else f" (default: {default})"
+    parser.add_argument(name, type=real(expected, fits), metavar="X", help=text)
+
+
+def _add_images(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the images")
+    add_batch_options(group)
+    group.add_argument(
+        "--balanced",
+        action="store_true",
+        default=None,
+        help="show every class equally often, however many images it has",
+    )
+    group.add_argument(
+        "--validation",
+        type=real("between 0 and 1", lambda number: 0 < number < 1),
+        metavar="SHARE",
+        help="keep this share of each class's training images out, for a look after each epoch; the weights "
+        "of the best epoch are kept",
+    )
+    group.add_argument(
+        "--patience",
+        type=whole(0),
+        metavar="EPOCHS",
+        help="stop when the validation loss has not improved for more than so many",
+    )
+
+
+def _add_optimizer(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the optimiser")
+    group.add_argument(
+        "--batch-size",
+        type=whole(1),
+        metavar="N",
+        help=f"images at once (default: {DEFAULTS['batch_size']}, of a layer file {BATCH_SIZE_OF_FILES})",
+    )
+    _add_number(group, "--lr", "above 0", lambda number: number > 0, "learning rate")
+    add_schedule(group)
+    share = ("from 0 to below 1", lambda number: 0 <= number < 1)
+    _add_number(group, "--momentum", *share, "share of the last update that goes on")
+    decay = "lambda of the penalty lambda/2 |w|²"
+    _add_number(group, "--weight-decay", "of at least 0", lambda number: number >= 0, decay)
 
 
 def _add_step(parser: argparse.ArgumentParser) -> None:
@@ -171,19 +201,6 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--config", type=Path, metavar="FILE", help="take options from a run's config.toml; others go before"
     )
-    group.add_argument(
-        "--validation",
-        type=real("between 0 and 1", lambda number: 0 < number < 1),
-        metavar="SHARE",
-        help="keep this share of each class's training images out, for a look after each epoch; the weights "
-        "of the best epoch are kept",
-    )
-    group.add_argument(
-        "--patience",
-        type=whole(0),
-        metavar="EPOCHS",
-        help="stop when the validation loss has not improved for more than so many",
-    )
     group.add_argument("--tensorboard", action="store_true", default=None, help="also write RUN/tensorboard")
 
 
@@ -205,6 +222,8 @@ def run(arguments: argparse.Namespace) -> None:
     held_out = None
     if settings.validation is not None:
         dataset, held_out = dataset.hold_out(settings.validation, settings.seed)
+        if len(held_out) == 0:
+            raise CommandError(f"--validation {settings.validation} of {dataset.name} holds no image out")
     recipe = make_recipe(settings, dataset)
     train, test = dataset.batches(
         recipe.preprocessing,
@@ -265,6 +284,8 @@ def _check(settings: argparse.Namespace, folder: Path | None) -> None:
     """Raises UsageError for options that need others."""
     if settings.patience is not None and settings.validation is None:
         raise UsageError("--patience needs --validation")
+    if settings.model.endswith(".cfg") and "mixup" in (settings.augment or ""):
+        raise UsageError("--augment mixup: a layer file's costs take labels, not mixtures of them")
     for name in ("checkpoint_every", "tensorboard"):
         if getattr(settings, name) is not None and folder is None:
             raise UsageError(f"--{name.replace('_', '-')} needs --out")
