@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,14 @@ def test_images_of_several_sizes_are_trained_on_and_told(
     image = next((folder / "pictures" / "light").iterdir())
     (prediction,) = run_json(capsys, "predict", folder / "run0", image)["predictions"]
     assert prediction["class"] == "light"
+
+
+def test_missing_pillow_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert cli.main(["train", "--data", str(folder / "pictures")]) == 1
+    assert "pip install 'fastcnn[images]'" in capsys.readouterr().err
 
 
 def test_time_says_how_long_a_step_waits(

@@ -349,5 +349,7 @@ def test_command_tells_what_failed(
     monkeypatch.setattr("fastcnn.data.fetching.SOURCES", nowhere)
     assert cli.main(["fetch", "mnist", "--to", str(tmp_path)]) == 1
     assert capsys.readouterr().err.startswith("fastcnn: error: http://127.0.0.1:9/file.bin: ")
+    assert cli.main(["fetch", "cifar"]) == 2
+    assert "no dataset 'cifar' to fetch; did you mean cifar10?" in capsys.readouterr().err
     assert cli.main(["fetch", "imagenet"]) == 2
-    assert "imagenet" in capsys.readouterr().err
+    assert "known: mnist, fashion-mnist, cifar10, cifar100" in capsys.readouterr().err

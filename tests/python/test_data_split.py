@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastcnn import data, nn
+from fastcnn import Trainer, data, nn, optim
 from fastcnn.data import Loader, Split, check_labels, class_weights, stratified_split
 
 LABELS = np.repeat([0, 1, 2, 5], [50, 31, 9, 1])
@@ -79,6 +79,14 @@ def test_labels_that_a_model_cannot_have_are_named(labels: list[object], message
     with pytest.raises(ValueError, match=message):
         check_labels(np.array(labels), 4)
     check_labels(np.array([0, 3], np.uint8), 4)
+
+
+def test_training_on_such_labels_is_refused() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+    trainer = Trainer(model, None, optim.SGD(model.parameters(), lr=0.1))
+    images = np.zeros((6, 1, 2, 2), np.float32)
+    with pytest.raises(ValueError, match="target 3 at index 1 is out of range, expected 0 to 2"):
+        trainer.fit(Loader(images, np.array([0, 1, 2, 0, 2, 3]), 2), 1)
 
 
 def test_balanced_epochs_show_each_class_equally_often() -> None:

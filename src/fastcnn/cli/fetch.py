@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastcnn.cli.common import add_json, print_json
+from fastcnn.cli.parser import UsageError, did_you_mean
 from fastcnn.data import data_root, fetch
 from fastcnn.data.sources import SOURCES
 
@@ -20,12 +21,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "user's cache folder. Files are checked against their published size and SHA-256; an interrupted "
         "download goes on where it ended."
     )
-    parser.add_argument("name", metavar="NAME", choices=tuple(SOURCES), help=", ".join(SOURCES))
+    parser.add_argument("name", metavar="NAME", help=", ".join(SOURCES))
     parser.add_argument("--to", type=Path, metavar="FOLDER", help="make the folder NAME in this one instead")
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
+    if arguments.name not in SOURCES:
+        hint = did_you_mean(arguments.name, SOURCES) or f"; known: {', '.join(SOURCES)}"
+        raise UsageError(f"no dataset {arguments.name!r} to fetch{hint}")
     with _Bars() as bars:
         folder = fetch(arguments.name, arguments.to, progress=bars.show)
     if arguments.json:

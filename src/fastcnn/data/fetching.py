@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 
 from fastcnn.data.datasets import data_root
 from fastcnn.data.sources import SOURCES, RemoteFile, Source, sha256
-from fastcnn.data.unpack import UnpackError, unpack
 
 Progress = Callable[[str, int, int], None]
 
@@ -45,7 +44,7 @@ def fetch(
     sources = SOURCES if sources is None else sources
     if name not in sources:
         raise ValueError(f"no dataset {name!r} to fetch; there are {', '.join(sources)}")
-    from fastcnn.data.download import download  # urllib and ssl cost 30 ms
+    from fastcnn.data.download import download  # urllib and ssl cost milliseconds
 
     folder = (data_root() if root is None else Path(root).expanduser()) / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,6 +69,8 @@ def _is_there(file: RemoteFile, folder: Path) -> bool:
 
 
 def _unpack(path: Path, file: RemoteFile, folder: Path) -> None:
+    from fastcnn.data.unpack import UnpackError, unpack  # so does tarfile
+
     try:
         unpack(path, file.members, folder)
     except UnpackError as error:
