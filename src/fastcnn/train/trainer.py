@@ -128,8 +128,7 @@ class Trainer:
         """
         if self.optimizer is None:
             raise RuntimeError("Trainer.step: no optimizer was given")
-        settings = (self.accumulate > 1, self.clip_norm, self.clip_value, self.on_nan == "skip")
-        if watchers or any(settings):
+        if watchers or self.accumulate > 1 or self.clip_norm or self.clip_value or self.on_nan == "skip":
             result = self._step_by_parts(self.optimizer, x, y, watchers)
         else:
             result = self._step_at_once(self.optimizer, x, y)
@@ -301,7 +300,8 @@ class Trainer:
         1."""
         values, form = spread((x, y))
         arrays, key = read_arguments(values)
-        key = (applies_gradients, form, key)
+        if form is not None or not applies_gradients:
+            key = (applies_gradients, form, key)
         compiled = self._plans.plans().get(key)
         if compiled is None:
             if not self.model.training:
@@ -328,9 +328,11 @@ class Trainer:
 
 def _result(compiled: Compiled, outputs: Sequence[Array], x: Any, arrays: Sequence[Array]) -> StepResult:
     loss, output, *reported = outputs
-    losses = {name: float(value) for name, value in zip(compiled.reported, reported, strict=True)}
     target = arrays[len(x) if is_several(x) else 1]
-    return StepResult(float(loss.sum()), count_correct(output, target), len(arrays[0]), losses)
+    result = StepResult(float(loss.sum()), count_correct(output, target), len(arrays[0]))
+    if not reported:
+        return result
+    return result._replace(losses=dict(zip(compiled.reported, map(float, reported), strict=True)))
 
 
 def _first(values: Any) -> Any:
