@@ -131,10 +131,11 @@ def test_pickle_of_a_fitted_model_keeps_it_when_parameters_change(fitted):
     np.testing.assert_array_equal(again.predict_proba(ROWS[:4]), fitted.predict_proba(ROWS[:4]))
 
 
-def test_works_in_a_pipeline_and_a_grid_search_of_processes():
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_works_in_a_pipeline_and_a_grid_search(backend):
     pipeline = make_pipeline(StandardScaler(), CNNClassifier(tiny, random_state=0))
     grid = {"cnnclassifier__lr": [1e-5, 0.05], "cnnclassifier__epochs": [1, 5]}
-    with joblib.parallel_config("loky", n_jobs=2):
+    with joblib.parallel_config(backend, n_jobs=2):
         search = GridSearchCV(pipeline, grid, cv=2).fit(ROWS, LABELS)
     assert search.best_params_ == {"cnnclassifier__lr": 0.05, "cnnclassifier__epochs": 5}
     alone = GridSearchCV(pipeline, grid, cv=2).fit(ROWS, LABELS)

@@ -32,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=(1, 5, 10),
         default=1,
         help="average the probabilities of corners and centre (5) and their mirror images, too (10), as "
-        "AlexNet was tested: of the image at 8/7 of the network's size, or of all of it where the network "
-        "reads its centre (default: 1, the whole image)",
+        "AlexNet was tested: of the whole image where the network reads its centre, otherwise of the image "
+        "with a border of its outermost pixels (default: 1, as in training)",
     )
     add_batch_size(parser, 100)
     add_threads(parser)

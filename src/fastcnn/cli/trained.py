@@ -127,18 +127,15 @@ def first(output: Any) -> Array:
 
 
 def _wider(prepare: data.Preprocessing | data.MeanImage) -> Callable[[Array], Array]:
-    """Larger inputs, of which views are windows. Where the network reads the centre of images, the whole
-    images; otherwise inputs of 8/7 its size, 256 for 224, resized or, of a network whose images are never
-    resized, with a border that is the mean."""
+    """Larger inputs, of which views are windows: the whole images where the network reads their centre;
+    otherwise its inputs with a border, in which the outermost pixels are repeated, so that the windows are
+    as large in the image as what the network was trained on. 8/7 of the size is AlexNet's 256 for 224."""
     channels, height, width = prepare.input_shape
     if isinstance(prepare, data.Preprocessing) and prepare.crop:
         return replace(prepare, input_shape=(channels, *prepare.image_size))
-    size = round(height * 8 / 7), round(width * 8 / 7)
-    if isinstance(prepare, data.Preprocessing):
-        return replace(prepare, input_shape=(channels, *size))
-    top, left = (size[0] - height) // 2, (size[1] - width) // 2
-    border = ((0, 0), (0, 0), (top, size[0] - height - top), (left, size[1] - width - left))
-    return lambda images: np.pad(prepare(images), border)
+    rows, columns = round(height / 7), round(width / 7)
+    border = ((0, 0), (0, 0), (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2))
+    return lambda images: np.pad(prepare(images), border, mode="edge")
 
 
 def _check_fit(dataset: data.Dataset, run: Run) -> None:
