@@ -45,7 +45,8 @@ class Epoch:
         train_loss, train_accuracy: means over its samples, while they were trained on.
         validation_loss, validation_accuracy: after it; None without validation data.
         lr: the first group's learning rate at its beginning.
-        seconds: that its steps took, without the validation; nan of an epoch before a resume.
+        seconds: that its steps took, without the validation; nan of an epoch before a resume, or within which
+            there was one.
         samples: trained on.
         metrics: what callbacks add, such as the gradient's norm.
     """

@@ -111,7 +111,7 @@ class Training:
         done = self.batch  # before a resume
         if done and hasattr(self.train, "start"):
             self.train.start, done = done, 0
-        start = time.perf_counter()
+        start = math.nan if self.batch else time.perf_counter()
         for number, (x, y) in enumerate(self.train):
             if number < done:
                 continue
