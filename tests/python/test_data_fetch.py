@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fastcnn import cli
 from fastcnn.data import FetchError, fetch, load, write_idx
@@ -297,6 +299,28 @@ def test_broken_archive_is_refused(tmp_path: Path, broken: str) -> None:
     with pytest.raises(UnpackError, match=r"broken archive|missing in it"):
         unpack(tmp_path / "data.tar.gz", MEMBERS, tmp_path)
     assert left_in(tmp_path) == ["data.tar.gz"]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mutations=st.data())
+def test_mutated_archive_is_unpacked_whole_or_refused(tmp_path: Path, mutations: st.DataObject) -> None:
+    content = bytearray(gzip.decompress(make_archive(entry("set/other"), *WANTED)))
+    header = 512 * mutations.draw(st.sampled_from([0, 2, 4]))  # each file is a header and a block
+    for _ in range(mutations.draw(st.integers(1, 4))):
+        content[header + mutations.draw(st.integers(0, 511))] = mutations.draw(st.integers(0, 255))
+    content[header + 148 : header + 156] = b" " * 8
+    content[header + 148 : header + 156] = b"%06o\0 " % sum(content[header : header + 512])
+    folder = tmp_path / "outer" / "folder"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "data.tar.gz").write_bytes(gzip.compress(content))
+    try:
+        unpack(folder / "data.tar.gz", MEMBERS, folder)
+    except UnpackError:
+        assert left_in(tmp_path) == ["data.tar.gz"]
+    else:
+        assert left_in(tmp_path) == ["a.bin", "b.bin", "data.tar.gz"]
+        (folder / "a.bin").unlink()
+        (folder / "b.bin").unlink()
 
 
 def test_unpacking_replaces_what_was_there(tmp_path: Path) -> None:

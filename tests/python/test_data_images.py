@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from fastcnn.data import DataError, ImageFiles, Loader, MeanImage, PCANoise, Preprocessing, image_files, load
 
@@ -143,6 +145,22 @@ def test_broken_image_is_named(
         images = load(folder).train.images
         images[[0, 1, 2, 3]]
         pytest.fail(f"{type(images)} was read")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of metadata
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mutations=st.data(), suffix=st.sampled_from(["jpg", "png", "bmp", "ppm"]))
+def test_mutated_image_is_read_or_refused(tmp_path: Path, mutations: st.DataObject, suffix: str) -> None:
+    path = tmp_path / f"image.{suffix}"
+    save(path, random_image(0))
+    content = bytearray(path.read_bytes())
+    for _ in range(mutations.draw(st.integers(1, 4))):
+        content[mutations.draw(st.integers(0, len(content) - 1))] = mutations.draw(st.integers(0, 255))
+    path.write_bytes(content[: mutations.draw(st.integers(len(content) // 2, len(content)))])
+    try:
+        assert ImageFiles([path], (4, 4))[0].shape == (3, 4, 4)
+    except DataError as error:
+        assert str(path) in str(error)
 
 
 def test_sixteen_bits_are_refused(tmp_path: Path) -> None:
