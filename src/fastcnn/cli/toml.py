@@ -14,7 +14,16 @@ else:
     import tomli as tomllib
 
 TOMLDecodeError = tomllib.TOMLDecodeError
-loads = tomllib.loads
+
+
+def loads(text: str) -> dict[str, Any]:
+    """What a TOML text says.
+
+    Raises:
+        TOMLDecodeError: it is none.
+    """
+    fields: dict[str, Any] = tomllib.loads(text)
+    return fields
 
 
 def dumps(fields: Mapping[str, Any]) -> str:
