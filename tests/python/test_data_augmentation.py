@@ -172,6 +172,7 @@ def test_pca_noise_adds_one_colour_along_the_principal_components(dtype: str) ->
     components = np.array(noise.components)
     pixels = images.transpose(1, 0, 2, 3).reshape(3, -1)
     np.testing.assert_allclose(components @ components.T, np.cov(pixels), rtol=1e-9)  # V diag(variance) V'
+    assert (np.take_along_axis(components, np.abs(components).argmax(0)[None], 0) > 0).all()
     off_diagonal = (components.T @ components)[np.triu_indices(3, 1)]
     np.testing.assert_allclose(off_diagonal, 0, atol=1e-8)
 

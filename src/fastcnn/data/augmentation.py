@@ -159,6 +159,8 @@ class PCANoise:
         sample = sample_images(images)
         _need_colours(cls, sample)
         variances, vectors = np.linalg.eigh(np.cov(sample.transpose(1, 0, 2, 3).reshape(3, -1)))
+        largest = np.take_along_axis(vectors, np.abs(vectors).argmax(0)[None], axis=0)
+        vectors *= np.copysign(1, largest)  # a component's sign is anyone's choice
         return cls(tuple(map(tuple, (vectors * np.sqrt(np.maximum(variances, 0))).tolist())), std)
 
     def __call__(self, images: Array, labels: Array, draws: Draws) -> tuple[Array, Array]:
