@@ -49,6 +49,8 @@ void PlanBuilder::lay_out_backward(std::size_t n) {
   step.y = needs.y ? place(node.output) : Place{.spec = graph_.spec(node.output)};
   step.dy = gradients_[static_cast<std::size_t>(node.output)];
   step.saved = saved_[n];
+  step.updates = updated_by(node, x);
+  if (step.updates >= 0) is_updated_[static_cast<std::size_t>(step.updates)] = true;
   for (std::size_t i = 0; i < node.inputs.size(); ++i) step.dx.push_back(gradient_place(node, i, step.dy, x));
   step.scratch = new_scratch(*node.op, x, Phase::backward);
   const std::vector<Place> pieces = step.dx;
@@ -78,9 +80,10 @@ Place PlanBuilder::gradient_place(const Node& node, std::size_t i, const Place& 
   const ValueId v = node.inputs[i];
   if (!flow_.is_wanted(v) || !node.op->differentiable(static_cast<int>(i))) return {.spec = x[i]};
   const Value& value = graph_.values()[static_cast<std::size_t>(v)];
-  if (value.kind == Value::Kind::parameter && parameter_gradients_ == Gradients::in_parameters) {
+  if (value.kind == Value::Kind::parameter) {
     const auto p = static_cast<std::size_t>(value.index);
-    if (!has_gradient_place_[p]) {
+    if (is_updated_[p]) return {.spec = x[i]};
+    if (parameter_gradients_ == Gradients::in_parameters && !has_gradient_place_[p]) {
       has_gradient_place_[p] = true;
       return {Place::Where::parameter_grad, p, value.spec};
     }
@@ -89,6 +92,18 @@ Place PlanBuilder::gradient_place(const Node& node, std::size_t i, const Place& 
     return {Place::Where::arena, dy.at, x[0]};
   }
   return new_block(x[i]);
+}
+
+int PlanBuilder::updated_by(const Node& node, Specs x) const {
+  const int input = node.op->gives_pieces(x);
+  if (input < 0 || parameter_gradients_ != Gradients::applied) return -1;
+  const ValueId v = node.inputs[static_cast<std::size_t>(input)];
+  const Value& value = graph_.values()[static_cast<std::size_t>(v)];
+  if (value.kind != Value::Kind::parameter || !flow_.is_wanted(v)) return -1;
+  std::ptrdiff_t readers = 0;
+  for (const Node& other : graph_.nodes()) readers += std::ranges::count(other.inputs, v);
+  const bool is_output = std::ranges::find(graph_.outputs(), v, &GraphOutput::value) != graph_.outputs().end();
+  return readers == 1 && !is_output ? value.index : -1;
 }
 
 void PlanBuilder::contribute(ValueId value, const Place& piece) {
@@ -112,7 +127,7 @@ void PlanBuilder::finish_gradients() {
   for (std::size_t p = 0; p < graph_.parameters().size(); ++p) {
     const ValueId v = graph_.parameters()[p].value;
     Place& gradient = gradients_[static_cast<std::size_t>(v)];
-    if (!flow_.is_wanted(v) || gradient) continue;
+    if (!flow_.is_wanted(v) || gradient || is_updated_[p]) continue;
     const bool in_parameter = parameter_gradients_ == Gradients::in_parameters;
     gradient = in_parameter ? Place{Place::Where::parameter_grad, p, graph_.spec(v)} : new_block(graph_.spec(v));
     layout_.backward.push_back({.kind = Step::Kind::zero, .y = gradient});
@@ -130,15 +145,16 @@ void PlanBuilder::finish_gradients() {
   }
 }
 
-// Right after the last step that reads a parameter or contributes to its gradient; what makes a dropped value
-// again may be a later reader than the backward steps.
+// Of the parameters that no backward step updates: right after the last step that reads them or contributes to their
+// gradient; what makes a dropped value again may be a later reader than the backward steps.
 void PlanBuilder::lay_out_updates() {
   const std::vector<GraphParameter>& parameters = graph_.parameters();
+  const auto awaits = [&](std::size_t p) { return flow_.is_wanted(parameters[p].value) && !is_updated_[p]; };
   const auto gradient = [&](std::size_t p) { return gradients_[static_cast<std::size_t>(parameters[p].value)]; };
   constexpr auto nobody = static_cast<std::size_t>(-1);
   std::vector<std::size_t> owner(blocks_.size(), nobody);  // of each block: the parameter whose gradient it becomes
   for (std::size_t p = 0; p < parameters.size(); ++p) {
-    if (flow_.is_wanted(parameters[p].value)) owner[gradient(p).at] = p;
+    if (awaits(p)) owner[gradient(p).at] = p;
   }
 
   const std::vector<Step> steps = std::exchange(layout_.backward, {});
@@ -155,7 +171,7 @@ void PlanBuilder::lay_out_updates() {
   for (std::size_t s = 0; s <= steps.size(); ++s) {
     if (s > 0) layout_.backward.push_back(steps[s - 1]);
     for (std::size_t p = 0; p < parameters.size(); ++p) {
-      if (due[p] != s || !flow_.is_wanted(parameters[p].value)) continue;
+      if (due[p] != s || !awaits(p)) continue;
       layout_.backward.push_back({.kind = Step::Kind::update, .x = {gradient(p)}, .y = place(parameters[p].value)});
     }
   }

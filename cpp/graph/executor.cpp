@@ -304,14 +304,19 @@ void Executor::run(const Bound& bound) const {
     case Step::Kind::recompute:
       bound.op->recompute({bound.x, bound.y, bound.saved, scratch, &run_});
       break;
-    case Step::Kind::backward:
-      bound.op->backward({bound.x, bound.y, bound.saved, bound.dy, bound.dx, scratch, &run_});
-      break;
+    case Step::Kind::backward: run_backward(bound, scratch); break;
     case Step::Kind::accumulate: accumulate(bound.x[0], bound.y); break;
     case Step::Kind::copy: std::memcpy(bound.y.data, bound.x[0].data, bound.y.spec.bytes()); break;
     case Step::Kind::zero: std::memset(bound.y.data, 0, bound.y.spec.bytes()); break;
     case Step::Kind::update: update_->apply(bound.step->y.at, bound.x[0]); break;
   }
+}
+
+void Executor::run_backward(const Bound& bound, const Scratch& scratch) const {
+  const int parameter = bound.step->updates;
+  GradientPieces* const pieces = parameter < 0 ? nullptr : &update_->begin(static_cast<std::size_t>(parameter));
+  bound.op->backward({bound.x, bound.y, bound.saved, bound.dy, bound.dx, scratch, &run_, pieces});
+  if (pieces != nullptr) update_->end();
 }
 
 }  // namespace fastcnn

@@ -20,6 +20,9 @@ class ParameterUpdate {
   virtual ~ParameterUpdate() = default;
   // `parameter` as the graph counts them; its gradient is complete and lives for the call alone.
   virtual void apply(std::size_t parameter, ConstView gradient) = 0;
+  // The same, for a gradient that comes in pieces until end().
+  virtual GradientPieces& begin(std::size_t parameter) = 0;
+  virtual void end() = 0;
 };
 
 class Executor {
@@ -77,6 +80,7 @@ class Executor {
   void reserve_per_thread_scratch();
   void prepare_parameters();
   void run(const Bound& bound) const;
+  void run_backward(const Bound& bound, const Scratch& scratch) const;
   void run(const std::vector<Bound>& steps, std::size_t first);  // `first`: its index among all steps
 
   std::shared_ptr<const Plan> plan_;

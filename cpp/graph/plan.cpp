@@ -24,7 +24,11 @@ std::string Plan::step_name(const Step& step) const {
   switch (step.kind) {
     case Step::Kind::forward: return graph_.nodes()[static_cast<std::size_t>(step.node)].name;
     case Step::Kind::recompute: return graph_.nodes()[static_cast<std::size_t>(step.node)].name + " again";
-    case Step::Kind::backward: return graph_.nodes()[static_cast<std::size_t>(step.node)].name + " backward";
+    case Step::Kind::backward: {
+      const std::string name = graph_.nodes()[static_cast<std::size_t>(step.node)].name + " backward";
+      if (step.updates < 0) return name;
+      return name + ", " + graph_.parameters()[static_cast<std::size_t>(step.updates)].name + " update";
+    }
     case Step::Kind::accumulate: return "sum of gradients" + owner(step.y);
     case Step::Kind::copy: return "copy of gradient" + owner(step.y);
     case Step::Kind::zero: return "zero gradient" + owner(step.y);

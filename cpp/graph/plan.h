@@ -50,6 +50,7 @@ struct Step {
   Place y{};
   Place dy{};
   std::vector<Place> dx{};
+  int updates = -1;  // in a backward step: the parameter that changes by its gradient, which comes in pieces
   ArenaRange saved{};    // written by forward for backward
   ArenaRange scratch{};  // shared scratch, of this step alone
   ArenaRange moments_of_x{};  // in a forward step: gathered by the one that made x[0]
@@ -103,7 +104,7 @@ class Plan {
   std::size_t prepared_bytes() const;
 
   // The name of a step as tables show it: "conv1 + relu1", "conv1 backward", "sum of gradients",
-  // "conv1.weight update".
+  // "fc1 backward, fc1.weight update", "conv1.weight update".
   std::string step_name(const Step& step) const;
   StepCost cost(const Step& step) const;
   // One line per step: layer, op, shape, what is alive in the arena, place in the arena, algorithm and why.

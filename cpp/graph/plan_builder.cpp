@@ -38,7 +38,8 @@ PlanBuilder::PlanBuilder(const Graph& graph, Mode mode, Gradients gradients)
       saved_(graph.nodes().size()),
       moments_(graph.values().size()),
       gradients_(graph.values().size()),
-      has_gradient_place_(graph.parameters().size(), false) {}
+      has_gradient_place_(graph.parameters().size(), false),
+      is_updated_(graph.parameters().size(), false) {}
 
 PlanLayout PlanBuilder::build() {
   lay_out_inputs();

@@ -41,6 +41,9 @@ class PlanBuilder {
   void lay_out_backward(std::size_t node);
   // Where a node's backward step puts its gradient of input `i`.
   Place gradient_place(const Node& node, std::size_t i, const Place& dy, Specs x);
+  // The parameter whose gradient a node's backward step can apply in pieces, since nobody else reads the
+  // parameter; -1: none.
+  int updated_by(const Node& node, Specs x) const;
   // Adds `piece` to the gradient of a value.
   void contribute(ValueId value, const Place& piece);
   void finish_gradients();
@@ -62,6 +65,7 @@ class PlanBuilder {
   std::vector<ArenaRange> moments_;    // of each value
   std::vector<Place> gradients_;       // of each value: the sum of what has been contributed so far
   std::vector<bool> has_gradient_place_;  // of each parameter: a step writes the place of its gradient
+  std::vector<bool> is_updated_;          // of each parameter: a backward step does it in pieces
 };
 
 }  // namespace fastcnn

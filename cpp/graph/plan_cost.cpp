@@ -40,6 +40,11 @@ StepCost Plan::cost(const Step& step) const {
     // The products of y = x w once more for dx, and once more for dw; a bias costs none.
     if (i < 2 && step.dx[i]) cost.operations += products;
   }
+  if (step.updates >= 0) {
+    const Spec& parameter = graph_.spec(graph_.parameters()[static_cast<std::size_t>(step.updates)].value);
+    cost.bytes += static_cast<std::int64_t>(parameter.bytes());  // it is written, too
+    cost.operations += products + parameter.shape.numel();
+  }
   return cost;
 }
 

@@ -1,6 +1,7 @@
 #include "graph/recomputation.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace fastcnn {
 namespace {
@@ -9,17 +10,62 @@ namespace {
 constexpr std::size_t least_bytes = 1 << 20;
 // Nodes to be run again, at the most, before a value is there.
 constexpr int longest_chain = 6;
+// Of a training step's cost, what may go into products that are computed again.
+constexpr double most_cost = 0.01;
+
+// Of a forward pass, in floating-point operations: the node's own, and those that a processor does while the operands
+// come and go.
+double cost_of(const Graph& graph, const Node& node) {
+  constexpr double operations_per_byte = 12;
+  std::size_t bytes = graph.spec(node.output).bytes();
+  for (const ValueId v : node.inputs) bytes += v == no_value ? 0 : graph.spec(v).bytes();
+  return 2.0 * static_cast<double>(node.op->macs(graph.input_specs(node))) +
+         operations_per_byte * static_cast<double>(bytes);
+}
+
+// Nodes with products whose outputs would be kept: those that give most memory for what they cost, while the budget
+// lasts. The backward pass is taken to cost twice what the forward pass does.
+std::vector<bool> find_affordable(const Graph& graph, const std::vector<bool>& droppable) {
+  struct Candidate {
+    std::size_t node;
+    double cost, cost_per_byte;
+  };
+  std::vector<Candidate> candidates;
+  double budget = 0;
+  for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
+    const Node& node = graph.nodes()[n];
+    const double cost = cost_of(graph, node);
+    budget += most_cost * 3 * cost;
+    if (!droppable[static_cast<std::size_t>(node.output)] || node.op->macs(graph.input_specs(node)) == 0) continue;
+    candidates.push_back({n, cost, cost / static_cast<double>(graph.spec(node.output).bytes())});
+  }
+  std::ranges::stable_sort(candidates, {}, &Candidate::cost_per_byte);
+  std::vector<bool> affordable(graph.nodes().size(), false);
+  for (const Candidate& candidate : candidates) {
+    if (candidate.cost > budget) continue;
+    budget -= candidate.cost;
+    affordable[candidate.node] = true;
+  }
+  return affordable;
+}
 
 }  // namespace
 
 std::vector<bool> find_dropped(const Graph& graph, const std::vector<bool>& kept, const std::vector<bool>& fixed) {
+  std::vector<bool> droppable(graph.values().size(), false);
+  for (const Node& node : graph.nodes()) {
+    const auto y = static_cast<std::size_t>(node.output);
+    droppable[y] = kept[y] && !fixed[y] && graph.spec(node.output).bytes() >= least_bytes;
+  }
+  const std::vector<bool> affordable = find_affordable(graph, droppable);
   std::vector<bool> dropped(graph.values().size(), false);
   // Per value: nodes to be run in a row until it is there; 0 where it is kept.
   std::vector<int> chain(graph.values().size(), 0);
-  for (const Node& node : graph.nodes()) {
+  for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
+    const Node& node = graph.nodes()[n];
     const auto y = static_cast<std::size_t>(node.output);
     const std::size_t bytes = graph.spec(node.output).bytes();
-    bool can_return = node.op->is_cheap();
+    bool can_return = node.op->is_cheap() || affordable[n];
     int longest = 0;
     for (const ValueId v : node.inputs) {
       if (v == no_value) continue;
@@ -29,7 +75,7 @@ std::vector<bool> find_dropped(const Graph& graph, const std::vector<bool>& kept
       if (!kept[i] && graph.spec(v).bytes() > bytes) can_return = false;
     }
     can_return = can_return && longest < longest_chain;
-    dropped[y] = kept[y] && !fixed[y] && can_return && bytes >= least_bytes;
+    dropped[y] = droppable[y] && can_return;
     if (kept[y] && !dropped[y]) continue;
     chain[y] = can_return ? longest + 1 : longest_chain;
   }

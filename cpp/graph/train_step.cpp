@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "core/error.h"
 
@@ -28,20 +29,37 @@ bool is_loss_finite(const Executor& executor) {
   return true;
 }
 
-class SgdOfSlots final : public ParameterUpdate {
+class SgdOfSlots final : public ParameterUpdate, public GradientPieces {
  public:
   SgdOfSlots(const Graph& graph, std::span<SgdSlot> slots, std::span<const SgdSettings> groups)
       : graph_(graph), slots_(slots), groups_(groups) {}
 
   void apply(std::size_t parameter, ConstView gradient) override {
-    const auto slot = std::ranges::find(slots_, graph_.parameters()[parameter].parameter, &SgdSlot::parameter);
-    if (slot != slots_.end()) sgd_update(*slot, groups_, gradient);
+    if (SgdSlot* const slot = slot_of(parameter)) sgd_update(*slot, groups_, gradient);
+  }
+  GradientPieces& begin(std::size_t parameter) override {
+    if (SgdSlot* const slot = slot_of(parameter)) in_pieces_.emplace(*slot, groups_);
+    return *this;
+  }
+  void take(const GradientPiece& piece) override {
+    if (in_pieces_) in_pieces_->update(piece);
+  }
+  void end() override {
+    if (in_pieces_) in_pieces_->finish();
+    in_pieces_.reset();
   }
 
  private:
+  // Null for a parameter that nobody optimises.
+  SgdSlot* slot_of(std::size_t parameter) {
+    const auto slot = std::ranges::find(slots_, graph_.parameters()[parameter].parameter, &SgdSlot::parameter);
+    return slot != slots_.end() ? &*slot : nullptr;
+  }
+
   const Graph& graph_;
   std::span<SgdSlot> slots_;
   std::span<const SgdSettings> groups_;
+  std::optional<SgdInPieces> in_pieces_;
 };
 
 }  // namespace

@@ -34,6 +34,8 @@ class Linear final : public Op {
   std::shared_ptr<const Op> fused_with(const Activation& f) const override;
   std::shared_ptr<const Op> fused_with(const ChannelNorm& norm, Specs x) const override;
   std::shared_ptr<const Op> fused_with_add(Specs x) const override;
+  ScratchSize scratch(Specs x, Phase phase) const override;
+  int gives_pieces(Specs x) const override;
   std::int64_t macs(Specs x) const override;
   void forward(const ForwardArgs& args) const override;
   void backward(const BackwardArgs& args) const override;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "core/error.h"
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
@@ -15,6 +17,51 @@ struct Extents {
 };
 
 Extents extents(const Spec& x, const Spec& y) { return {x.shape[0], x.shape[1], y.shape[1]}; }
+
+// How the gradient of large weights is cut: into tiles that stay in a second-level cache until they are applied, with
+// the part of x that they are made of.
+struct WeightTiles {
+  std::int64_t rows, cols;
+  std::int64_t row_blocks, col_blocks;
+
+  template <class T>
+  static WeightTiles of(std::int64_t out, std::int64_t features) {
+    constexpr std::int64_t cols = 2048 / sizeof(T), most_rows = 112;
+    const std::int64_t panel = kernels<T>().gemm.rows;
+    const std::int64_t rows = most_rows / panel * panel;
+    return {rows, cols, (out + rows - 1) / rows, (features + cols - 1) / cols};
+  }
+  std::int64_t count() const { return row_blocks * col_blocks; }
+};
+
+// The gradient leaves the caches before an update reads it.
+bool are_large(const Spec& weights) { return weights.bytes() >= std::size_t{4} << 20; }
+
+// dw = dz^T x, tile by tile: into dw or, where that is null, to `pieces`.
+template <class T>
+void weight_gradient_in_tiles(const Extents& e, const T* x, const T* dz, T* dw, GradientPieces* pieces,
+                              const Scratch& scratch) {
+  const WeightTiles tiles = WeightTiles::of<T>(e.out, e.features);
+  parallel_for(tiles.count(), 2 * tiles.rows * tiles.cols * e.n, [&](std::int64_t task, int worker) {
+    const std::int64_t row = task / tiles.col_blocks * tiles.rows;
+    const std::int64_t col = task % tiles.col_blocks * tiles.cols;
+    const std::int64_t rows = std::min(tiles.rows, e.out - row);
+    const std::int64_t cols = std::min(tiles.cols, e.features - col);
+    T* const c = dw != nullptr ? dw + row * e.features + col : scratch.of_worker<T>(worker);
+    const std::int64_t ldc = dw != nullptr ? e.features : cols;
+    gemm<T>({.trans_a = true,
+             .m = rows,
+             .n = cols,
+             .k = e.n,
+             .a = dz + row,
+             .lda = e.out,
+             .b = x + col,
+             .ldb = e.features,
+             .c = c,
+             .ldc = ldc});
+    if (dw == nullptr) pieces->take({.data = c, .ld = ldc, .row = row, .rows = rows, .col = col, .cols = cols});
+  });
+}
 
 template <class T>
 void column_sums(const T* dz, std::int64_t rows, std::int64_t cols, T* db) {
@@ -62,6 +109,16 @@ void Linear::forward(const ForwardArgs& args) const {
   });
 }
 
+ScratchSize Linear::scratch(Specs x, Phase phase) const {
+  if (phase != Phase::backward || gives_pieces(x) < 0) return {};
+  return dispatch_floating(x[1].dtype, [&]<class T>() -> ScratchSize {
+    const WeightTiles tiles = WeightTiles::of<T>(x[1].shape[0], x[1].shape[1]);
+    return {.per_thread = static_cast<std::size_t>(tiles.rows * tiles.cols) * sizeof(T)};
+  });
+}
+
+int Linear::gives_pieces(Specs x) const { return are_large(x[1]) ? 1 : -1; }
+
 // With dz = dy f'(y): dx = dz w, dw = dz^T x, db = column sums of dz; dz is the residual's gradient, too.
 void Linear::backward(const BackwardArgs& args) const {
   dispatch_floating(args.dy.spec.dtype, [&]<class T>() {
@@ -85,7 +142,10 @@ void Linear::backward(const BackwardArgs& args) const {
                         .c = args.dx[0].as<T>(),
                         .ldc = features});
     }
-    if (args.dx[1]) {
+    if (are_large(args.x[1].spec) && (args.dx[1] || args.pieces != nullptr)) {
+      weight_gradient_in_tiles<T>({n, features, out}, args.x[0].as<T>(), dz, args.dx[1].as<T>(), args.pieces,
+                                  args.scratch);
+    } else if (args.dx[1]) {
       parallel_gemm<T>({.trans_a = true,
                         .m = out,
                         .n = features,

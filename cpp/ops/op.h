@@ -15,6 +15,7 @@
 #include "core/random.h"
 #include "core/tensor.h"
 #include "cpu/activation.h"
+#include "ops/gradient_pieces.h"
 
 namespace fastcnn {
 
@@ -94,6 +95,7 @@ struct BackwardArgs {
   std::span<const View> dx;  // no data: not wanted. Otherwise written in full, never added to.
   Scratch scratch;
   const RunContext* run = nullptr;
+  GradientPieces* pieces = nullptr;  // of the input that gives_pieces() names, instead of its dx; null when not wanted
 };
 
 class Op {
@@ -122,6 +124,9 @@ class Op {
   virtual bool differentiable(int input) const { return input >= 0; }
   virtual Needs backward_needs(Specs x) const = 0;
   virtual ScratchSize scratch(Specs, Phase) const { return {}; }
+  // The input, a parameter, whose gradient backward can give in pieces after its last use of the input's value;
+  // -1: none, or it is so small that it stays in the caches as a whole.
+  virtual int gives_pieces(Specs) const { return -1; }
 
   // For inputs of these specs: y may take the memory of x[0]; dx[0] may take the memory of dy.
   virtual bool forward_in_place(Specs) const { return false; }

@@ -47,18 +47,17 @@ void check(const SgdSlot& slot, std::span<const SgdSettings> groups, const Spec&
   }
 }
 
+// Elements [begin, begin + count) of a parameter, by the gradient of these.
 template <class T>
-void update(const Pending& pending, std::int64_t begin, std::int64_t end) {
-  const SgdSlot& slot = *pending.slot;
-  const SgdSettings& settings = *pending.settings;
+void update(const SgdSlot& slot, const SgdSettings& settings, const T* gradient, std::int64_t begin,
+            std::int64_t count) {
   const SgdUpdate<T> step{.lr = static_cast<T>(settings.lr),
                           .momentum = static_cast<T>(settings.momentum),
                           .weight_decay = static_cast<T>(settings.weight_decay),
                           .nesterov = settings.nesterov,
                           .lr_in_velocity = settings.lr_in_velocity};
   T* v = settings.momentum != 0 ? slot.velocity.view().as<T>() + begin : nullptr;
-  kernels<T>().sgd(step, static_cast<const T*>(pending.gradient) + begin, v,
-                   slot.parameter->value.view().as<T>() + begin, end - begin);
+  kernels<T>().sgd(step, gradient, v, slot.parameter->value.view().as<T>() + begin, count);
 }
 
 std::int64_t task_count(const Parameter& parameter) {
@@ -69,19 +68,20 @@ std::int64_t moved_bytes(const Parameter& parameter, const SgdSettings& settings
   return static_cast<std::int64_t>(parameter.value.spec().bytes()) * (settings.momentum != 0 ? 5 : 3);
 }
 
-Pending begin_update(SgdSlot& slot, std::span<const SgdSettings> groups, const void* gradient,
-                     std::int64_t first_task) {
+const SgdSettings& begin_update(SgdSlot& slot, std::span<const SgdSettings> groups) {
   ++slot.parameter->version;
   const SgdSettings& settings = groups[static_cast<std::size_t>(slot.group)];
   if (settings.momentum != 0 && !slot.velocity) slot.velocity = Tensor(slot.parameter->value.spec());
-  return {&slot, &settings, gradient, first_task};
+  return settings;
 }
 
 void update_piece(const Pending& pending, std::int64_t task) {
   const Spec& spec = pending.slot->parameter->value.spec();
   const std::int64_t begin = (task - pending.first_task) * piece;
-  const std::int64_t end = std::min(spec.shape.numel(), begin + piece);
-  dispatch_floating(spec.dtype, [&]<class T>() { update<T>(pending, begin, end); });
+  const std::int64_t count = std::min(spec.shape.numel() - begin, piece);
+  dispatch_floating(spec.dtype, [&]<class T>() {
+    update(*pending.slot, *pending.settings, static_cast<const T*>(pending.gradient) + begin, begin, count);
+  });
 }
 
 // Rows are contiguous in any storage: the first axis is the slowest.
@@ -99,10 +99,10 @@ void scale_rows(View w, double norm) {
   });
 }
 
-void constrain(const Pending& pending) {
-  if (pending.settings->filter_norm == 0 || pending.settings->lr == 0) return;
-  const View w = pending.slot->parameter->value.view();
-  dispatch_floating(w.spec.dtype, [&]<class T>() { scale_rows<T>(w, pending.settings->filter_norm); });
+void constrain(const SgdSlot& slot, const SgdSettings& settings) {
+  if (settings.filter_norm == 0 || settings.lr == 0) return;
+  const View w = slot.parameter->value.view();
+  dispatch_floating(w.spec.dtype, [&]<class T>() { scale_rows<T>(w, settings.filter_norm); });
 }
 
 }  // namespace
@@ -120,7 +120,7 @@ void sgd_step(std::span<SgdSlot> slots, std::span<const SgdSettings> groups) {
   for (SgdSlot& slot : slots) {
     const Parameter& parameter = *slot.parameter;
     if (!parameter.has_grad) continue;
-    pending.push_back(begin_update(slot, groups, parameter.grad.data(), tasks));
+    pending.push_back({&slot, &begin_update(slot, groups), parameter.grad.data(), tasks});
     tasks += task_count(parameter);
     bytes += moved_bytes(parameter, *pending.back().settings);
   }
@@ -130,18 +130,35 @@ void sgd_step(std::span<SgdSlot> slots, std::span<const SgdSettings> groups) {
     const auto next = std::ranges::upper_bound(pending, task, {}, &Pending::first_task);
     update_piece(*(next - 1), task);
   });
-  std::ranges::for_each(pending, constrain);
+  for (const Pending& p : pending) constrain(*p.slot, *p.settings);
 }
 
 void sgd_update(SgdSlot& slot, std::span<const SgdSettings> groups, ConstView gradient) {
   check(slot, groups, gradient.spec);
-  const Pending pending = begin_update(slot, groups, gradient.data, 0);
+  const Pending pending{&slot, &begin_update(slot, groups), gradient.data, 0};
   const std::int64_t tasks = task_count(*slot.parameter);
   if (tasks == 0) return;
   parallel_for(tasks, moved_bytes(*slot.parameter, *pending.settings) / tasks,
                [&](std::int64_t task, int) { update_piece(pending, task); });
-  constrain(pending);
+  constrain(slot, *pending.settings);
 }
+
+SgdInPieces::SgdInPieces(SgdSlot& slot, std::span<const SgdSettings> groups)
+    : slot_(slot), settings_((check_group(slot, groups), begin_update(slot, groups))) {}
+
+void SgdInPieces::update(const GradientPiece& piece) const {
+  const Spec& spec = slot_.parameter->value.spec();
+  const std::int64_t row_elements = spec.shape.numel() / spec.shape[0];
+  dispatch_floating(spec.dtype, [&]<class T>() {
+    const T* gradient = static_cast<const T*>(piece.data);
+    for (std::int64_t i = 0; i < piece.rows; ++i) {
+      const std::int64_t begin = (piece.row + i) * row_elements + piece.col;
+      fastcnn::update(slot_, settings_, gradient + i * piece.ld, begin, piece.cols);
+    }
+  });
+}
+
+void SgdInPieces::finish() const { constrain(slot_, settings_); }
 
 void check_groups(std::span<const SgdSlot> slots, std::span<const SgdSettings> groups) {
   for (const SgdSlot& slot : slots) check_group(slot, groups);

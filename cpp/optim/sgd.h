@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "graph/parameter.h"
+#include "ops/gradient_pieces.h"
 
 namespace fastcnn {
 
@@ -39,6 +40,20 @@ void sgd_step(std::span<SgdSlot> slots, std::span<const SgdSettings> groups);
 // What sgd_step does to a slot, from a gradient that lies elsewhere than in the parameter: the same bytes.
 // Throws as it does.
 void sgd_update(SgdSlot& slot, std::span<const SgdSettings> groups, ConstView gradient);
+
+// What sgd_update does, for a gradient that comes in pieces: the same bytes.
+class SgdInPieces {
+ public:
+  // Throws as sgd_step does for a group that isn't there and for a filter norm.
+  SgdInPieces(SgdSlot& slot, std::span<const SgdSettings> groups);
+  // On any thread.
+  void update(const GradientPiece& piece) const;
+  void finish() const;  // after the last piece
+
+ private:
+  const SgdSlot& slot_;
+  const SgdSettings& settings_;
+};
 
 // Throws as sgd_step does for a group that isn't there and for a filter norm.
 void check_groups(std::span<const SgdSlot> slots, std::span<const SgdSettings> groups);

@@ -49,6 +49,24 @@ TEST(Linear, gradients_match_finite_differences) {
                                             inputs(3, 5, 2, DType::float64));
 }
 
+// Weights of 4 MB are done in tiles; the extents are no multiples of them.
+TEST(Linear, gradients_of_large_weights_are_the_product_of_their_definition) {
+  constexpr std::int64_t n = 3, features = 1100, out = 1031;
+  OpRunner runner(make_op("linear", {}), inputs(n, features, out, DType::float64));
+  runner.forward();
+  const Tensor dy = random_tensor(runner.y_spec(), 4);
+  const Tensor x = inputs(n, features, out, DType::float64)[0];
+  Tensor expected({{out, features}, DType::float64});
+  const auto element = [](const Tensor& t, std::int64_t i) { return static_cast<const double*>(t.data())[i]; };
+  for (std::int64_t i = 0; i < out; ++i)
+    for (std::int64_t j = 0; j < features; ++j) {
+      double sum = 0;
+      for (std::int64_t k = 0; k < n; ++k) sum += element(dy, k * out + i) * element(x, k * features + j);
+      static_cast<double*>(expected.data())[i * features + j] = sum;
+    }
+  expect_near(runner.backward(dy)[1], expected, 1e-13, "dw");
+}
+
 TEST(Linear, writes_only_the_gradients_that_are_wanted) {
   OpRunner runner(make_op("linear", {}), inputs(3, 4, 2, DType::float32));
   runner.forward();
