@@ -35,22 +35,30 @@ struct WeightGradientCut {
     cut.taps = std::clamp<std::int64_t>(block_elements / (p.group_out() * p.group_in()), 1, p.taps());
     if (cut.taps > p.k_w) cut.taps -= cut.taps % p.k_w;  // whole kernel rows are copied in one go
     cut.tap_blocks = ceil_div(p.taps(), cut.taps);
-    // One tap alone is cut where it is much too large. Partial sums of a large dw would go through memory: it is cut
-    // further for the sake of tasks. Tall blocks pay best for packing columns.
+    // One tap alone is cut where it is much too large, and for the sake of tasks: partial sums of a large dw would go
+    // through memory, and of few pixels there are few parts. Tall blocks pay best for packing columns.
     cut.rows = p.group_out();
     cut.channels = p.group_in();
+    const bool is_large = p.weights() >= 2 * block_elements, is_small = p.weights() <= block_elements / 4;
+    const auto chunk_pixels = [&] {
+      const std::int64_t in_cache = std::clamp<std::int64_t>(column_elements / (cut.taps * cut.channels), 128, 2048);
+      const std::int64_t enough = std::max<std::int64_t>(256, ceil_div(p.pixels(), enough_tasks));
+      return is_small ? std::min(in_cache, enough) : in_cache;  // small partial sums stay in the caches
+    };
     const auto too_few = [&] {
       const std::int64_t blocks = ceil_div(p.group_out(), cut.rows) * ceil_div(p.group_in(), cut.channels);
-      return p.weights() >= 2 * block_elements && p.groups * cut.tap_blocks * blocks < enough_tasks;
+      const std::int64_t parts = is_large ? 1 : ceil_div(p.pixels(), chunk_pixels());
+      return p.groups * cut.tap_blocks * blocks * parts < enough_tasks;
     };
+    const std::int64_t least = is_large ? block_elements / 2 : block_elements / 16;
     while (cut.taps == 1 && (cut.rows * cut.channels > 2 * block_elements ||
-                             (cut.rows * cut.channels > block_elements / 2 && too_few()))) {
+                             (cut.rows * cut.channels > least && too_few()))) {
       std::int64_t& side = cut.rows >= 4 * cut.channels ? cut.rows : cut.channels;
       side = ceil_div(side, 2);
     }
     cut.row_blocks = ceil_div(p.group_out(), cut.rows);
     cut.channel_blocks = ceil_div(p.group_in(), cut.channels);
-    cut.chunk = std::clamp<std::int64_t>(column_elements / (cut.taps * cut.channels), 128, 2048);
+    cut.chunk = chunk_pixels();
     cut.chunk = ceil_div(p.pixels(), std::max<std::int64_t>(1, p.pixels() / cut.chunk));
     const std::int64_t chunks = ceil_div(p.pixels(), cut.chunk);
     const std::int64_t blocks = p.groups * cut.row_blocks * cut.tap_blocks * cut.channel_blocks;
