@@ -206,6 +206,14 @@ def test_best_is_that_of_the_validation(tmp_path):
     assert saved.epoch == best and digest(model) == weights[best]
 
 
+def test_there_is_a_best_even_where_no_validation_is_finite(tmp_path):
+    x, y = batch()
+    trainer = made()
+    history = trainer.fit(loader(), 2, [(x * np.nan, y)], [EarlyStopping(patience=5), Checkpoint(tmp_path)])
+    assert math.isnan(history[-1].validation_loss)
+    assert train.load_checkpoint(tmp_path / "best.safetensors", TwoPaths(0.5)).epoch == 1
+
+
 def test_early_stopping_gives_the_best_back():
     trainer = made(lr=0.3)
     stopping = EarlyStopping(patience=1)

@@ -69,8 +69,10 @@ class Checkpoint(Callback):
         value = epoch.value(monitor)
         if value is None and self.monitor is not None:
             raise ValueError(f"Checkpoint: no {monitor} in epoch {epoch.epoch}")
-        if value is None or (not math.isnan(value) and is_better(monitor, value, self._best)):
+        improved = value is None or (not math.isnan(value) and is_better(monitor, value, self._best))
+        if improved:
             self._best = value
+        if improved or not (self.folder / BEST).exists():
             with training.tried_weights():
                 save_checkpoint(self.folder / BEST, training.model, step=training.step, epoch=epoch.epoch)
         self._save_last(training)
