@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "graph/recomputation.h"
-
 namespace fastcnn {
 namespace {
 
@@ -26,10 +24,11 @@ void for_each_block(S& step, F&& f) {
 
 }  // namespace
 
-PlanBuilder::PlanBuilder(const Graph& graph, Mode mode, Gradients gradients)
+PlanBuilder::PlanBuilder(const Graph& graph, Mode mode, Gradients gradients, Recomputed recomputed)
     : graph_(graph),
       mode_(mode),
       parameter_gradients_(gradients),
+      recomputed_(recomputed),
       flow_(gradient_flow(graph, mode)),
       places_(graph.values().size()),
       kept_(find_kept_values()),
@@ -95,7 +94,7 @@ std::vector<bool> PlanBuilder::find_kept_values() const {
 
 void PlanBuilder::drop_values() {
   if (mode_ == Mode::inference) return;
-  const std::vector<bool> dropped = find_dropped(graph_, kept_, find_fixed_values());
+  const std::vector<bool> dropped = find_dropped(graph_, kept_, find_fixed_values(), recomputed_);
   for (std::size_t v = 0; v < kept_.size(); ++v) {
     kept_[v] = kept_[v] && !dropped[v];
     absent_[v] = !kept_[v];

@@ -7,12 +7,13 @@
 #include "graph/gradient_flow.h"
 #include "graph/memory_plan.h"
 #include "graph/plan.h"
+#include "graph/recomputation.h"
 
 namespace fastcnn {
 
 class PlanBuilder {
  public:
-  PlanBuilder(const Graph& graph, Mode mode, Gradients gradients);
+  PlanBuilder(const Graph& graph, Mode mode, Gradients gradients, Recomputed recomputed);
 
   PlanLayout build();
 
@@ -54,6 +55,7 @@ class PlanBuilder {
   const Graph& graph_;
   const Mode mode_;
   const Gradients parameter_gradients_;
+  const Recomputed recomputed_;
   const GradientFlow flow_;
   PlanLayout layout_;
   std::vector<Lifetime> blocks_;

@@ -51,13 +51,15 @@ std::vector<bool> find_affordable(const Graph& graph, const std::vector<bool>& d
 
 }  // namespace
 
-std::vector<bool> find_dropped(const Graph& graph, const std::vector<bool>& kept, const std::vector<bool>& fixed) {
+std::vector<bool> find_dropped(const Graph& graph, const std::vector<bool>& kept, const std::vector<bool>& fixed,
+                               Recomputed recomputed) {
   std::vector<bool> droppable(graph.values().size(), false);
   for (const Node& node : graph.nodes()) {
     const auto y = static_cast<std::size_t>(node.output);
     droppable[y] = kept[y] && !fixed[y] && graph.spec(node.output).bytes() >= least_bytes;
   }
-  const std::vector<bool> affordable = find_affordable(graph, droppable);
+  std::vector<bool> affordable(graph.nodes().size(), false);
+  if (recomputed == Recomputed::cheap_and_affordable) affordable = find_affordable(graph, droppable);
   std::vector<bool> dropped(graph.values().size(), false);
   // Per value: nodes to be run in a row until it is there; 0 where it is kept.
   std::vector<int> chain(graph.values().size(), 0);
