@@ -202,9 +202,13 @@ void pack_b(bool trans_b, std::int64_t n, std::int64_t k, const T* b, std::int64
 }
 
 std::string native_details() {
-  const std::string prefix = std::string(name_of(active_isa())) + "::gemm_";
-  const auto tile = [](const auto& gemm) { return std::to_string(gemm.rows) + "x" + std::to_string(gemm.cols); };
-  return prefix + "f32_" + tile(kernels<float>().gemm) + ", " + prefix + "f64_" + tile(kernels<double>().gemm);
+  const auto kernel = [](Isa isa, const char* type, const auto& gemm) {
+    std::string name(name_of(isa));
+    name.append("::gemm_").append(type).append("_").append(std::to_string(gemm.rows));
+    return name.append("x").append(std::to_string(gemm.cols));
+  };
+  return kernel(active_isa(), "f32", kernels<float>().gemm) + ", " +
+         kernel(Isa::baseline, "f64", kernels<double>().gemm);
 }
 
 template void gemm_native(const Gemm<float>& problem);

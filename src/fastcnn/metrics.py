@@ -16,7 +16,6 @@ __all__ = [
     "class_report",
     "confusion_matrix",
     "count_correct",
-    "softmax",
     "top_confusions",
     "top_k",
     "top_k_error",
@@ -56,14 +55,6 @@ def count_correct(output: Array, target: Array, k: int = 1) -> int:
     own = np.take_along_axis(scores, labels, axis=1)
     ahead = (scores > own) | ((scores == own) & (np.arange(scores.shape[1]) < labels))
     return int(np.count_nonzero((ahead.sum(axis=1) < k) & ~np.isnan(own[:, 0])))
-
-
-def softmax(logits: Any) -> Array:
-    """exp(x) / sum(exp(x)) along the last axis, in float64: what a classifier's outputs are as
-    probabilities."""
-    scores = as_array(logits, "logits").astype(np.float64)
-    powers = np.exp(scores - scores.max(axis=-1, keepdims=True, initial=-np.inf))
-    return powers / powers.sum(axis=-1, keepdims=True)  # type: ignore[no-any-return]
 
 
 def top_k(output: Any, k: int = 5) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from fastcnn import models, nn, optim, random
 from fastcnn.data import Loader
 from fastcnn.data._resize import resize_bilinear
-from fastcnn.metrics import softmax
+from fastcnn.ops import softmax
 from fastcnn.train import NonFiniteError, Progress, Trainer
 
 try:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastcnn._arrays import Array, as_array
-from fastcnn.metrics import softmax
+from fastcnn.ops import softmax
 
 __all__ = ["predict_views", "views"]
 

@@ -16,6 +16,12 @@
 
 namespace fastcnn::testing {
 
+// Sets the number of threads back in the end.
+struct ThreadsRestored {
+  const int before = thread_count();
+  ~ThreadsRestored() { set_num_threads(before); }
+};
+
 inline std::int64_t numel(Specs x) { return x[0].shape.numel(); }
 
 inline void spoil(void* data, std::size_t bytes) { std::memset(data, 0xff, bytes); }  // NaNs

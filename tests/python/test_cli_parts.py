@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fastcnn._names import did_you_mean
 from fastcnn.cli.images import read_images
-from fastcnn.cli.parser import CommandError, did_you_mean, real, whole
+from fastcnn.cli.parser import CommandError, real, whole
 from fastcnn.cli.run_folder import Run, prepare_folder, read_run, write_description
 from fastcnn.data import Preprocessing
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from fastcnn import __version__
+from fastcnn._names import did_you_mean
 from fastcnn.cli import (
     evaluate,
     features,
@@ -22,7 +23,7 @@ from fastcnn.cli import (
     time,
     train,
 )
-from fastcnn.cli.parser import CommandError, Parser, UsageError, did_you_mean
+from fastcnn.cli.parser import CommandError, Parser, UsageError
 from fastcnn.data import DataError
 from fastcnn.info import info as info_of_build
 

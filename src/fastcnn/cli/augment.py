@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from fastcnn import data
-from fastcnn.cli.parser import UsageError, did_you_mean, whole
+from fastcnn._names import did_you_mean
+from fastcnn.cli.parser import UsageError, whole
 
 _DEFAULTS: dict[str, float | None] = {
     "crop": None,

@@ -115,7 +115,7 @@ def _read(path: Path) -> dict[str, Any]:
         return toml.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CommandError(f"{path}: no such file") from error
-    except (toml.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise CommandError(f"{path}: {error}") from error
 
 

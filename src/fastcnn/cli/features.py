@@ -12,8 +12,9 @@ from typing import IO, Any
 import numpy as np
 
 from fastcnn import data, nn
+from fastcnn._names import did_you_mean
 from fastcnn.cli.common import add_batch_size, add_json, add_threads, check_target, print_json, set_threads
-from fastcnn.cli.parser import CommandError, UsageError, did_you_mean
+from fastcnn.cli.parser import CommandError, UsageError
 from fastcnn.cli.trained import Trained, add_run, open_run
 
 HELP = "write what a layer of a trained network computes, and the labels, to a file"

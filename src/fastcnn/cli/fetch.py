@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from fastcnn._names import did_you_mean
 from fastcnn.cli.common import add_json, print_json
-from fastcnn.cli.parser import UsageError, did_you_mean
+from fastcnn.cli.parser import UsageError
 from fastcnn.data import data_root, fetch
 from fastcnn.data.sources import SOURCES
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
+
+from fastcnn._names import did_you_mean
 
 
 class UsageError(Exception):
@@ -34,12 +35,6 @@ class Parser(argparse.ArgumentParser):
         if name.startswith("-"):
             raise UsageError(f"unknown option {name}{did_you_mean(name, self._option_string_actions)}")
         raise UsageError(f"unexpected argument {unknown[0]!r}")
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """ "; did you mean ...?" with the nearest of `known`, or nothing when none is near."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def whole(least: int, most: int = 2**31 - 1) -> Callable[[str], int]:

@@ -13,7 +13,8 @@ from fastcnn.cli.images import read_images
 from fastcnn.cli.parser import whole
 from fastcnn.cli.run_folder import load_trained, read_run
 from fastcnn.cli.trained import first
-from fastcnn.metrics import softmax, top_k
+from fastcnn.metrics import top_k
+from fastcnn.ops import softmax
 from fastcnn.train import Trainer
 
 HELP = "classify image files with a trained network"

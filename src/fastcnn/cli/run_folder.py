@@ -30,7 +30,7 @@ from fastcnn.train.checkpoint import write_atomically
 
 LOG = "log.jsonl"
 _DESCRIPTION = "run.json"
-_NO_SAFETENSORS = "run folders need safetensors: pip install 'fastcnn[cli]'"
+_NO_PACKAGES = "run folders need safetensors and tomli-w: pip install 'fastcnn[cli]'"
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,9 @@ def prepare_folder(folder: Path) -> None:
     """Makes the folder before training starts, so that what can't be written costs nothing.
 
     Raises:
-        CommandError: it can't be made, already holds a run, or safetensors is missing.
+        CommandError: it can't be made, already holds a run, or a package is missing.
     """
-    if importlib.util.find_spec("safetensors") is None:
-        raise CommandError(_NO_SAFETENSORS)
+    _need_packages()
     if (folder / _DESCRIPTION).exists():
         raise CommandError(f"{folder} already holds a run; choose another --out or remove it")
     if (folder / CONFIG).exists():
@@ -68,12 +67,16 @@ def reopen_folder(folder: Path) -> None:
     """Looks whether there is a run to go on with.
 
     Raises:
-        CommandError: there is none, or it is finished, or safetensors is missing.
+        CommandError: there is none, or it is finished, or a package is missing.
     """
-    if importlib.util.find_spec("safetensors") is None:
-        raise CommandError(_NO_SAFETENSORS)
+    _need_packages()
     if (folder / _DESCRIPTION).exists():
         raise CommandError(f"{folder}: this run is finished; try: fastcnn eval {folder}")
+
+
+def _need_packages() -> None:
+    if any(importlib.util.find_spec(name) is None for name in ("safetensors", "tomli_w")):
+        raise CommandError(_NO_PACKAGES)
 
 
 def checkpoint_of(folder: Path) -> Path | None:
@@ -157,7 +160,7 @@ def load_trained(folder: Path, run: Run) -> tuple[Module, Module | None]:
     except FileNotFoundError as error:
         raise CommandError(f"{path}: no such file") from error
     except ImportError as error:
-        raise CommandError(_NO_SAFETENSORS) from error
+        raise CommandError(_NO_PACKAGES) from error
     except CheckpointError as error:
         raise CommandError(str(error)) from error
     except ValueError as error:

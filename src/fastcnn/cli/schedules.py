@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fastcnn import optim
-from fastcnn.cli.parser import UsageError, did_you_mean
+from fastcnn._names import did_you_mean
+from fastcnn.cli.parser import UsageError
 
 AnySchedule = optim.Schedule | optim.ReduceLROnPlateau
 Options = dict[str, Any]

@@ -14,8 +14,8 @@ import numpy as np
 from fastcnn import data
 from fastcnn.cli.parser import CommandError
 from fastcnn.cli.run_folder import Run, load_trained, read_run
-from fastcnn.metrics import softmax
 from fastcnn.nn import Module
+from fastcnn.ops import softmax
 from fastcnn.train import Trainer
 from fastcnn.views import predict_views
 

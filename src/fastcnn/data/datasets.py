@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 
+from fastcnn._names import did_you_mean
 from fastcnn.ceilings import cache_folder
 from fastcnn.data.cifar import is_cifar, load_cifar
 from fastcnn.data.dataset import Dataset
@@ -76,8 +76,7 @@ def _find(name_or_folder: str | os.PathLike[str]) -> Path:
     if path.is_dir():
         return path.resolve()
     if name_or_folder not in NAMES:
-        near = difflib.get_close_matches(str(name_or_folder), NAMES, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; known datasets: {', '.join(NAMES)}"
+        hint = did_you_mean(str(name_or_folder), NAMES) or f"; known datasets: {', '.join(NAMES)}"
         raise FileNotFoundError(f"no dataset or folder {str(name_or_folder)!r}{hint}")
     folder = data_root() / str(name_or_folder)
     if not folder.is_dir():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fastcnn._names import did_you_mean
 from fastcnn.models.alexnet import alexnet, alexnet_one_tower
 from fastcnn.models.cifar_quick import cifar_quick
 from fastcnn.models.cuda_convnet import (
@@ -95,6 +95,5 @@ def find(name: str) -> Entry:
     """
     if name in REGISTRY:
         return REGISTRY[name]
-    near = difflib.get_close_matches(name, REGISTRY, n=1)
-    hint = f"; did you mean {near[0]}?" if near else f"; known models: {', '.join(REGISTRY)}"
+    hint = did_you_mean(name, REGISTRY) or f"; known models: {', '.join(REGISTRY)}"
     raise ValueError(f"no model {name!r}{hint}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from fastcnn._names import did_you_mean
 from fastcnn.nn.module import Module
 from fastcnn.nn.parameter import Parameter
 from fastcnn.optim.sgd import SGD
@@ -70,7 +70,7 @@ def reset(model: Module, *layers: str, optimizer: SGD | None = None) -> list[str
     chosen = [name for name in modules if any(_fits(name, layer) for layer in layers)]
     for layer in layers:
         if not any(_fits(name, layer) for name in chosen):
-            raise ValueError(f"no layer with parameters fits {layer!r}{_near(layer, modules)}")
+            raise ValueError(f"no layer with parameters fits {layer!r}{did_you_mean(layer, modules)}")
     drawn: set[int] = set()
     for name in chosen:
         modules[name].reset_parameters()
@@ -107,7 +107,7 @@ def _choose(model: Module, layers: tuple[str, ...]) -> dict[str, Parameter]:
     for layer in layers:
         if not any(_fits(name, layer) for name in parameters):
             known = [*parameters, *(name for name, _ in model.named_modules())]
-            raise ValueError(f"no parameter fits {layer!r}{_near(layer, known)}")
+            raise ValueError(f"no parameter fits {layer!r}{did_you_mean(layer, known)}")
     return {name: p for name, p in parameters.items() if any(_fits(name, layer) for layer in layers)}
 
 
@@ -121,8 +121,3 @@ def _ancestors(name: str) -> Iterator[str]:
     while name:
         yield name
         name = name.rpartition(".")[0]
-
-
-def _near(layer: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(layer, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
