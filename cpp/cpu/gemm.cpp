@@ -172,6 +172,7 @@ void parallel_gemm(const Gemm<T>& g) {
     part.n = std::min(block.cols, g.n - col);
     part.a += g.trans_a ? row : row * g.lda;
     part.b += g.b_packed ? col * g.k : g.trans_b ? col * g.ldb : col;
+    if (g.b_packed && col + part.n < g.n) part.b_next = part.b + part.n * g.k;
     part.c += row * g.ldc + col;
     part.epilogue = g.epilogue.at(row * g.ldc + col, col);
     gemm(part);

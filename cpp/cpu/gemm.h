@@ -40,6 +40,7 @@ struct Gemm {
   const T* b = nullptr;
   std::int64_t ldb = 0;
   bool b_packed = false;  // b is what pack_b left: trans_b and ldb say nothing, the native provider does it
+  const T* b_next = nullptr;  // packed columns that are likely to be multiplied next
   T beta = 0;  // 0: c is written without being read
   T* c = nullptr;
   std::int64_t ldc = 0;

@@ -82,6 +82,14 @@ bool packing_b_pays(const Gemm<T>& g, std::int64_t panel_rows) {
   return g.m > 64 && strides_by<T>(g.trans_a ? 1024 : 4096, g.ldb);
 }
 
+// Columns that were packed long ago come from afar. Where they meet few panels, these stay in half of the second-level
+// cache, and each tile of columns is fetched while the one before is multiplied; for many it comes soon enough.
+template <class T>
+bool going_by_columns_pays(const Gemm<T>& g, std::int64_t panel_rows) {
+  return g.b_packed && !g.trans_a && g.m <= 16 * panel_rows &&
+         g.m * g.k * static_cast<std::int64_t>(sizeof(T)) <= second_level_cache() / 2;
+}
+
 // Grows to the largest block this thread has met.
 class PackBuffer {
  public:
@@ -122,6 +130,7 @@ void gemm_native(const Gemm<T>& g) {
   const bool pack_a = packing_a_pays(g);
   const bool fetch_a = !pack_a && !g.trans_a && fetching_a_pays(g);
   const bool pack_b = !g.b_packed && packing_b_pays(g, block.panel_rows);
+  const bool by_columns = !pack_a && going_by_columns_pays(g, block.panel_rows);
   const bool in_place = !g.b_packed && !pack_b;
   const std::int64_t tail = in_place ? g.n % kernel.lanes : 0;
   T* const panel = pack_a ? packed_a.reserve<T>(block.panel_rows * block.k + kernel.lanes) : nullptr;
@@ -148,6 +157,8 @@ void gemm_native(const Gemm<T>& g) {
                         .b_depth = k,
                         .b_from = 0,
                         .b_tail = b,
+                        .by_columns = by_columns,
+                        .b_next = nullptr,
                         .alpha = g.alpha,
                         .beta = p == 0 ? g.beta : T{1},
                         .c = g.c + col,
@@ -176,6 +187,11 @@ void gemm_native(const Gemm<T>& g) {
         part.b = g.b + col * g.k;
         part.b_depth = g.k;
         part.b_from = p;
+        if (p + k < depth) {
+          part.b_next = part.b + (p + k) * std::min(kernel.cols, ceil_div(cols, kernel.lanes) * kernel.lanes);
+        } else {
+          part.b_next = col + cols < g.n ? part.b + cols * g.k : g.b_next;
+        }
       } else {
         part.b = g.b + p * g.ldb + col;
         part.ldb = g.ldb;

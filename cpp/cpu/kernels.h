@@ -30,6 +30,10 @@ struct GemmBlock {
   int64_t ldb;
   int64_t b_depth, b_from;
   const T* b_tail;
+  // b comes from afar and a fits a cache: tiles of a column follow each other, so that each tile of b comes once, and
+  // meanwhile the next one, or behind the last what lies at b_next (null for nothing), into the second-level cache.
+  bool by_columns;
+  const T* b_next;
   T alpha;
   T beta;  // 0: c is written without being read
   T* c;

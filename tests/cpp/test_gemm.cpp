@@ -254,9 +254,10 @@ TEST(PackedB, GivesTheBytesOfTheProductWithBInPlace) {
   set_gemm_provider(GemmProvider::native);
   for_each_transposition([](bool trans_a, bool trans_b) {
     for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{1, 1, 1}, {40, 16, 5}, {30, 77, 33}, {67, 1061, 700},
-                                  {300, 129, 321}, {5, 40, 0}}) {
+                                  {300, 129, 321}, {5, 40, 0}, {9, 200, 1100}}) {
+      const Activation f{m % 2 == 0 ? Activation::Kind::relu : Activation::Kind::square};
       Problem<float> in_place({.trans_a = trans_a, .trans_b = trans_b, .m = m, .n = n, .k = k, .gap = 2, .beta = 1,
-                               .bias = true, .residual = true, .activation = {Activation::Kind::relu}});
+                               .bias = true, .residual = true, .activation = f});
       Problem<float> packed = in_place;
       gemm(in_place.gemm);
       std::vector<float> b(static_cast<std::size_t>(packed_b_elements<float>(n, k)) + 1, -1);

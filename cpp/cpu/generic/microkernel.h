@@ -146,10 +146,25 @@ inline Ahead<T> next_packed_of(const GemmBlock<T>& g, int64_t tile, int64_t tile
   return {g.next + first * g.ld_next, share < left ? share : left, g.ld_next, cache_line<T>};
 }
 
-// Up to gemm_rows rows of the block. b streams past out of the second-level cache.
+// The share of one of a column's tiles in the packed columns behind them.
+template <class V, class T = typename V::T>
+inline Ahead<T> next_columns_of(const GemmBlock<T>& g, int64_t row, int64_t col) {
+  constexpr int64_t tile_cols = V::Isa::gemm_vectors * V::size;
+  const int64_t behind = g.n - col - tile_cols;
+  const int64_t width = behind < tile_cols ? (behind + V::size - 1) / V::size * V::size : tile_cols;
+  const T* next = behind > 0 ? g.b + (col + tile_cols) * g.b_depth + g.b_from * width : g.b_next;
+  if (next == nullptr) return {};
+  const int64_t panels = (g.m + g.panel_rows - 1) / g.panel_rows;
+  const int64_t lines = (tile_cols + panels - 1) / panels;  // each panel has one step per cache_line of k
+  const int64_t steps = (g.k + cache_line<T> - 1) / cache_line<T>;
+  return {next + row / g.panel_rows * steps * lines * cache_line<T>, lines, cache_line<T>, lines * cache_line<T>};
+}
+
+// Up to gemm_rows rows of the block, from column `col` on to `end`, whole tiles but for the last one. b streams past
+// out of the second-level cache.
 template <class V, bool RowsOfA>
 inline void multiply_panel(const GemmBlock<typename V::T>& g, int64_t row, int64_t rows, const typename V::T* a,
-                           int64_t lda) {
+                           int64_t lda, int64_t col, int64_t end) {
   using T = typename V::T;
   constexpr int64_t tile_cols = V::Isa::gemm_vectors * V::size;
   const bool apply = g.finish && is_in_registers<V>(g.activation);
@@ -164,18 +179,17 @@ inline void multiply_panel(const GemmBlock<typename V::T>& g, int64_t row, int64
             .c = g.c + row * g.ldc + col, .ldc = g.ldc, .last_cols = (cols - 1) % V::size + 1,
             .bias = bias != nullptr ? bias + col : nullptr,
             .residual = residual != nullptr ? residual + col : nullptr, .f = f,
-            .next_a = next_rows_of(g, row, col / tile_cols, tiles_of_panel),
-            .next_b = next_packed_of<V>(g, tile++, tiles)});
+            .next_a = g.by_columns ? Ahead<T>{} : next_rows_of(g, row, col / tile_cols, tiles_of_panel),
+            .next_b = g.by_columns ? next_columns_of<V>(g, row, col) : next_packed_of<V>(g, tile++, tiles)});
   };
 
   const Microkernel<V> largest = microkernel_for<V, RowsOfA>(rows, V::Isa::gemm_vectors);
-  int64_t col = 0;
   const auto packed = [&](int64_t width) { return g.b + col * g.b_depth + g.b_from * width; };
-  for (; col + tile_cols <= g.n; col += tile_cols) {
+  for (; col + tile_cols <= end; col += tile_cols) {
     g.ldb == 0 ? multiply_tile(largest, col, tile_cols, packed(tile_cols), tile_cols)
                : multiply_tile(largest, col, tile_cols, g.b + col, g.ldb);
   }
-  const int64_t left = g.n - col;
+  const int64_t left = end - col;
   if (g.ldb == 0) {
     const int64_t vectors = (left + V::size - 1) / V::size;
     if (left > 0) {
@@ -188,24 +202,41 @@ inline void multiply_panel(const GemmBlock<typename V::T>& g, int64_t row, int64
     multiply_tile(microkernel_for<V, RowsOfA>(rows, vectors), col, vectors * V::size, g.b + col, g.ldb);
     col += vectors * V::size;
   }
-  if (col < g.n) {
-    multiply_tile(microkernel_for<V, RowsOfA>(rows, 1), col, g.n - col, g.b_tail, V::size);
+  if (col < end) {
+    multiply_tile(microkernel_for<V, RowsOfA>(rows, 1), col, end - col, g.b_tail, V::size);
+  }
+}
+
+// A tile of columns after the other, each for all rows.
+template <class V>
+void multiply_by_columns(const GemmBlock<typename V::T>& g) {
+  constexpr int64_t tile_cols = V::Isa::gemm_vectors * V::size;
+  for (int64_t col = 0; col < g.n; col += tile_cols) {
+    const int64_t end = col + tile_cols < g.n ? col + tile_cols : g.n;
+    for (int64_t row = 0; row < g.m; row += g.panel_rows) {
+      const int64_t rows = g.m - row < g.panel_rows ? g.m - row : g.panel_rows;
+      multiply_panel<V, true>(g, row, rows, g.a + row * g.lda, g.lda, col, end);
+    }
+  }
+  if (g.finish && !is_in_registers<V>(g.activation)) {
+    bias_activation<V>(g.c, g.m, g.n, g.ldc, nullptr, nullptr, g.activation);
   }
 }
 
 template <class V>
 void multiply(const GemmBlock<typename V::T>& g) {
   using T = typename V::T;
+  if (g.by_columns) return multiply_by_columns<V>(g);
   for (int64_t row = 0; row < g.m; row += g.panel_rows) {
     const int64_t rows = g.m - row < g.panel_rows ? g.m - row : g.panel_rows;
     const T* a = g.a + (g.trans_a ? row : row * g.lda);
     if (g.panel != nullptr) {
       pack<V>(!g.trans_a, rows, g.k, a, g.lda, rows, 1, g.panel);
-      multiply_panel<V, false>(g, row, rows, g.panel, rows);
+      multiply_panel<V, false>(g, row, rows, g.panel, rows, 0, g.n);
     } else if (g.trans_a) {
-      multiply_panel<V, false>(g, row, rows, a, g.lda);
+      multiply_panel<V, false>(g, row, rows, a, g.lda, 0, g.n);
     } else {
-      multiply_panel<V, true>(g, row, rows, a, g.lda);
+      multiply_panel<V, true>(g, row, rows, a, g.lda, 0, g.n);
     }
     if (g.finish && !is_in_registers<V>(g.activation)) {
       bias_activation<V>(g.c + row * g.ldc, rows, g.n, g.ldc, nullptr, nullptr, g.activation);
