@@ -68,6 +68,30 @@ def resnet(depths: tuple[int, ...], bottleneck: bool, num_classes: int) -> nn.Mo
     return nn.Sequential(layers)
 
 
+def cifar_resnet(depth: int, num_classes: int) -> nn.Module:
+    layers: OrderedDict[str, Any] = OrderedDict(
+        conv1=nn.Conv2d(3, 16, 3, padding=1, bias=False), bn1=nn.BatchNorm2d(16), relu=nn.ReLU(inplace=True)
+    )
+    c_in = 16
+    for number, width in enumerate((16, 32, 64), 1):
+        strides = [1 if number == 1 else 2] + [1] * (depth - 1)
+        inputs = [c_in] + [width] * (depth - 1)
+        layers[f"layer{number}"] = nn.Sequential(
+            *(ResidualBlock(c, width, width, s, False) for c, s in zip(inputs, strides, strict=True))
+        )
+        c_in = width
+    layers |= {
+        "avgpool": nn.AdaptiveAvgPool2d((1, 1)),
+        "flatten": nn.Flatten(),
+        "fc": nn.Linear(c_in, num_classes),
+    }
+    return nn.Sequential(layers)
+
+
+def resnet20(num_classes: int = 10) -> nn.Module:
+    return cifar_resnet(3, num_classes)
+
+
 def resnet18(num_classes: int = 1000) -> nn.Module:
     return resnet((2, 2, 2, 2), False, num_classes)
 

@@ -16,7 +16,19 @@ from fastcnn.models.lenet import LeNet, lenet
 from fastcnn.models.mobilenet import MobileNetV2, mobilenet_v2
 from fastcnn.models.nin import NIN, nin
 from fastcnn.models.registry import REGISTRY, Entry, find
-from fastcnn.models.resnet import ResNet, resnet18, resnet34, resnet50, resnet101, resnet152
+from fastcnn.models.resnet import (
+    CifarResNet,
+    ResNet,
+    resnet18,
+    resnet20,
+    resnet32,
+    resnet34,
+    resnet44,
+    resnet50,
+    resnet56,
+    resnet101,
+    resnet152,
+)
 from fastcnn.models.squeezenet import SqueezeNet, squeezenet1_0, squeezenet1_1
 from fastcnn.models.vgg import VGG, vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 
@@ -28,6 +40,7 @@ __all__ = [
     "AlexNetOneTower",
     "CifarNet",
     "CifarQuick",
+    "CifarResNet",
     "DenseNet",
     "Entry",
     "GoogLeNet",
@@ -53,8 +66,12 @@ __all__ = [
     "mobilenet_v2",
     "nin",
     "resnet18",
+    "resnet20",
+    "resnet32",
     "resnet34",
+    "resnet44",
     "resnet50",
+    "resnet56",
     "resnet101",
     "resnet152",
     "squeezenet1_0",

@@ -20,7 +20,17 @@ from fastcnn.models.googlenet import googlenet
 from fastcnn.models.lenet import lenet
 from fastcnn.models.mobilenet import mobilenet_v2
 from fastcnn.models.nin import nin
-from fastcnn.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
+from fastcnn.models.resnet import (
+    resnet18,
+    resnet20,
+    resnet32,
+    resnet34,
+    resnet44,
+    resnet50,
+    resnet56,
+    resnet101,
+    resnet152,
+)
 from fastcnn.models.squeezenet import squeezenet1_0, squeezenet1_1
 from fastcnn.models.vgg import vgg11, vgg11_bn, vgg13, vgg13_bn, vgg16, vgg16_bn, vgg19, vgg19_bn
 from fastcnn.nn import Module
@@ -61,6 +71,10 @@ REGISTRY = {
     "cifar_conv_local_13pct": _cifar(cifar_conv_local_13pct, 1_901_386, "cuda-convnet, conv-local-13pct"),
     "cifar_conv_local_11pct": _cifar(cifar_conv_local_11pct, 3_672_906, "cuda-convnet, conv-local-11pct"),
     "nin": _cifar(nin, 966_986, "Lin et al. 2014: 1x1 convolutions instead of linear layers"),
+    "resnet20": _cifar(resnet20, 272_474, "He et al. 2016: 9 residual blocks of two convolutions"),
+    "resnet32": _cifar(resnet32, 466_906, "He et al. 2016: 15 residual blocks of two convolutions"),
+    "resnet44": _cifar(resnet44, 661_338, "He et al. 2016: 21 residual blocks of two convolutions"),
+    "resnet56": _cifar(resnet56, 855_770, "He et al. 2016: 27 residual blocks of two convolutions"),
     "alexnet": Entry(alexnet, (3, 227, 227), 1000, 60_965_224, "Krizhevsky et al. 2012: two towers"),
     "alexnet_one_tower": _imagenet(alexnet_one_tower, 61_100_840, "Krizhevsky 2014, torchvision's alexnet"),
     "vgg11": _imagenet(vgg11, 132_863_336, "Simonyan and Zisserman 2015, configuration A"),
