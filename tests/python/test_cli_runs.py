@@ -267,6 +267,16 @@ def test_an_unfinished_run_is_not_overwritten(
     assert f"holds an unfinished run; go on with --resume {run}" in line
 
 
+def test_an_unfinished_run_says_that_it_is(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = unfinished(finished, tmp_path / "run")
+    capsys.readouterr()
+    for command in ("eval", "report"):
+        line = fails(capsys, 1, command, run)
+        assert f"this run is not finished; try: fastcnn train --resume {run}" in line
+
+
 def test_divergence_names_the_layer_and_keeps_the_last_good_checkpoint(
     small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

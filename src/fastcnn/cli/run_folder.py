@@ -125,10 +125,12 @@ def read_run(folder: Path) -> Run:
     """Reads run.json.
 
     Raises:
-        CommandError: no run is there, or its description is broken.
+        CommandError: no run is there, or it isn't finished, or its description is broken.
     """
     path = folder / _DESCRIPTION
     if not path.is_file():
+        if (folder / CONFIG).is_file():
+            raise CommandError(f"{folder}: this run is not finished; try: fastcnn train --resume {folder}")
         raise CommandError(f"{folder} is not a run folder: no {_DESCRIPTION} in it")
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
