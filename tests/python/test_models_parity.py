@@ -46,6 +46,7 @@ CASES = {
     "googlenet": Batch(4, 64, 1e-1),
     "squeezenet1_0": Batch(2, 64, 1e-2),
     "squeezenet1_1": Batch(2, 64, 1e-2),
+    "resnet9": Batch(4, 32, 1e-2),
     "resnet18": Batch(8, 64, 1e-2),
     "resnet20": Batch(4, 32, 1e-2),
     "resnet34": Batch(4, 64, 1e-1),

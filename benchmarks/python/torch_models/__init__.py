@@ -10,7 +10,7 @@ from torch_models.cuda_convnet import (
 from torch_models.densenet import densenet121
 from torch_models.googlenet import googlenet
 from torch_models.mobilenet import mobilenet_v2
-from torch_models.resnet import resnet18, resnet20, resnet34, resnet50
+from torch_models.resnet import resnet9, resnet18, resnet20, resnet34, resnet50
 from torch_models.sequential import (
     alexnet,
     alexnet_in_order,
@@ -43,6 +43,7 @@ MODELS = {
         googlenet,
         squeezenet1_0,
         squeezenet1_1,
+        resnet9,
         resnet18,
         resnet20,
         resnet34,

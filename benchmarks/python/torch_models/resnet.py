@@ -88,6 +88,32 @@ def cifar_resnet(depth: int, num_classes: int) -> nn.Module:
     return nn.Sequential(layers)
 
 
+def normalised(c_in: int, c_out: int) -> list[nn.Module]:
+    return [nn.Conv2d(c_in, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU(inplace=True)]
+
+
+class ResNet9(nn.Module):
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.prep = nn.Sequential(*normalised(3, 64))
+        self.layer1 = nn.Sequential(*normalised(64, 128), nn.MaxPool2d(2))
+        self.residual1 = nn.Sequential(*normalised(128, 128), *normalised(128, 128))
+        self.layer2 = nn.Sequential(*normalised(128, 256), nn.MaxPool2d(2))
+        self.layer3 = nn.Sequential(*normalised(256, 512), nn.MaxPool2d(2))
+        self.residual3 = nn.Sequential(*normalised(512, 512), *normalised(512, 512))
+        self.fc = nn.Linear(512, num_classes, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.layer1(self.prep(x))
+        x = self.layer3(self.layer2(x + self.residual1(x)))
+        x = x + self.residual3(x)
+        return self.fc(x.amax((2, 3))) / 8
+
+
+def resnet9(num_classes: int = 10) -> nn.Module:
+    return ResNet9(num_classes)
+
+
 def resnet20(num_classes: int = 10) -> nn.Module:
     return cifar_resnet(3, num_classes)
 

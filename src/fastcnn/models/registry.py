@@ -21,6 +21,7 @@ from fastcnn.models.lenet import lenet
 from fastcnn.models.mobilenet import mobilenet_v2
 from fastcnn.models.nin import nin
 from fastcnn.models.resnet import (
+    resnet9,
     resnet18,
     resnet20,
     resnet32,
@@ -71,6 +72,7 @@ REGISTRY = {
     "cifar_conv_local_13pct": _cifar(cifar_conv_local_13pct, 1_901_386, "cuda-convnet, conv-local-13pct"),
     "cifar_conv_local_11pct": _cifar(cifar_conv_local_11pct, 3_672_906, "cuda-convnet, conv-local-11pct"),
     "nin": _cifar(nin, 966_986, "Lin et al. 2014: 1x1 convolutions instead of linear layers"),
+    "resnet9": _cifar(resnet9, 6_573_120, "Page 2018: two residual pairs among eight convolutions"),
     "resnet20": _cifar(resnet20, 272_474, "He et al. 2016: 9 residual blocks of two convolutions"),
     "resnet32": _cifar(resnet32, 466_906, "He et al. 2016: 15 residual blocks of two convolutions"),
     "resnet44": _cifar(resnet44, 661_338, "He et al. 2016: 21 residual blocks of two convolutions"),

@@ -120,6 +120,42 @@ class CifarResNet(nn.Module):
         return self.fc(self.flatten(self.avgpool(x)))
 
 
+class ResNet9(nn.Module):
+    """Eight convolutions 3x3, two pairs of them residual, and a linear layer, for images of 32x32 pixels.
+
+    The network with which D. Page led DAWNBench's CIFAR-10 ("How to train your ResNet", 2018): few layers of
+    many channels, `width` to 8 `width`, pooled to 16, 8 and 4 pixels and then to one, by their largest. Reads
+    (n, 3, 32, 32), returns logits (n, num_classes), an eighth of what the linear layer gives. Convolutions
+    start as He's normal for fan_out.
+    """
+
+    input_shape = (3, 32, 32)
+
+    def __init__(self, num_classes: int = 10, width: int = 64) -> None:
+        super().__init__()
+        self.prep = _normalised(3, width)
+        self.layer1 = nn.Sequential(*_normalised(width, 2 * width), nn.MaxPool2d(2))
+        self.residual1 = nn.Sequential(*_normalised(2 * width, 2 * width), *_normalised(2 * width, 2 * width))
+        self.layer2 = nn.Sequential(*_normalised(2 * width, 4 * width), nn.MaxPool2d(2))
+        self.layer3 = nn.Sequential(*_normalised(4 * width, 8 * width), nn.MaxPool2d(2))
+        self.residual3 = nn.Sequential(*_normalised(8 * width, 8 * width), *_normalised(8 * width, 8 * width))
+        self.maxpool = nn.AdaptiveMaxPool2d((1, 1))
+        self.flatten = nn.Flatten()
+        self.fc = nn.Linear(8 * width, num_classes, bias=False)
+        _start_convolutions(self)
+
+    def forward(self, x: Any) -> Any:
+        x = self.layer1(self.prep(x))
+        x = self.layer2(x + self.residual1(x))
+        x = self.layer3(x)
+        x = x + self.residual3(x)
+        return 0.125 * self.fc(self.flatten(self.maxpool(x)))
+
+
+def _normalised(c_in: int, c_out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(c_in, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU())
+
+
 def _start_convolutions(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
@@ -162,6 +198,11 @@ def resnet101(num_classes: int = 1000) -> ResNet:
 def resnet152(num_classes: int = 1000) -> ResNet:
     """ResNet-152 for images (n, 3, 224, 224); 60,192,808 parameters for 1,000 classes."""
     return ResNet(Bottleneck, (3, 8, 36, 3), num_classes)
+
+
+def resnet9(num_classes: int = 10, width: int = 64) -> ResNet9:
+    """ResNet-9 for images (n, 3, 32, 32); with 64 channels at first 6,573,120 parameters for 10 classes."""
+    return ResNet9(num_classes, width)
 
 
 def resnet20(num_classes: int = 10) -> CifarResNet:
