@@ -72,7 +72,8 @@ std::atomic<GemmProvider>& current_provider() {
   return provider;
 }
 
-// Extents of the blocks of c that parallel_gemm makes: a function of the shape alone.
+// Extents of the blocks of c that parallel_gemm makes: a function of the shape alone. Few rows are halved exactly, so
+// that both halves stay with the cores that wrote them; of many, blocks are whole panels.
 struct Cut {
   std::int64_t rows;
   std::int64_t cols;
@@ -84,6 +85,7 @@ template <class T>
 Cut cut(const Gemm<T>& g) {
   constexpr std::int64_t enough_blocks = 64;
   constexpr std::int64_t min_ops = 1 << 19;
+  constexpr std::int64_t few_rows = 1024;
   const GemmKernels<T>& kernel = kernels<T>().gemm;
   const std::int64_t min_rows = g.trans_b && !g.b_packed ? 64 : 2 * kernel.rows;
   const std::int64_t min_cols = 2 * kernel.cols;
@@ -96,7 +98,7 @@ Cut cut(const Gemm<T>& g) {
     const bool rows = block.rows >= 2 * min_rows;
     const bool cols = block.cols >= 2 * min_cols;
     if (rows && (block.rows >= block.cols || !cols)) {
-      block.rows = half(block.rows, kernel.rows);
+      block.rows = half(block.rows, g.m <= few_rows ? 1 : kernel.rows);
     } else if (cols) {
       block.cols = half(block.cols, kernel.cols);
     } else {

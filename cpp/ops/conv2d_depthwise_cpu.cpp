@@ -58,7 +58,7 @@ struct RowsCut {
   RowsCut(std::int64_t images, std::int64_t rows, std::int64_t elements_of_row)
       : all(images * rows), row_elements(elements_of_row) {
     const std::int64_t elements = std::clamp<std::int64_t>(all * row_elements / 64, 1 << 14, 1 << 16);
-    rows_per_task = std::max<std::int64_t>(1, elements / row_elements);
+    rows_per_task = even_share(all, std::max<std::int64_t>(1, elements / row_elements));
     tasks = ceil_div(all, rows_per_task);
   }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "cpu/windows.h"
+#include "ops/parallel.h"
 
 namespace fastcnn {
 
@@ -57,7 +58,7 @@ struct ImageCut {
     const std::int64_t above = covered_rows(g, 1) - g.stride_h;
     const std::int64_t rows = std::clamp<std::int64_t>((elements / row - above) / g.stride_h, 1, g.h_out);
     cut.row_cuts = ceil_div(g.h_out, std::clamp<std::int64_t>(wanted, 1, rows));
-    cut.rows = ceil_div(g.h_out, cut.row_cuts);
+    cut.rows = even_share(g.h_out, ceil_div(g.h_out, cut.row_cuts));
     cut.row_cuts = ceil_div(g.h_out, cut.rows);
     return cut;
   }

@@ -1,4 +1,4 @@
-// Cutting elementwise work for the pool, by shape alone.
+// Cutting work for the pool, by shape alone.
 #pragma once
 
 #include <algorithm>
@@ -28,6 +28,15 @@ void parallel_ranges(std::int64_t n, std::int64_t ops_per_item, F&& body) {
     else
       body(begin, end);
   });
+}
+
+// Rows for each task, `most` or, where that cuts `all` of them into halves, down to half of it: neighbouring steps then
+// meet in the middle, and each core finds in its caches what it wrote.
+inline std::int64_t even_share(std::int64_t all, std::int64_t most) {
+  for (std::int64_t rows = most; all % 2 == 0 && 2 * rows >= most && rows > 0; --rows) {
+    if (all / 2 % rows == 0) return rows;
+  }
+  return most;
 }
 
 // Whether an output of so many bytes leaves the caches before it is read, so that it had better be written past
