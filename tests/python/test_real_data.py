@@ -1,7 +1,7 @@
 """Short versions of the trainings of docs/results.md, on a part of the images.
 
-FASTCNN_DATA holds mnist/ and fashion-mnist/, and cifar10-jpeg.tar of train/<class>/*.jpg and test/<class>/*.jpg;
-where it isn't set, ../shared/data beside the repository is looked at.
+FASTCNN_DATA holds mnist/ and fashion-mnist/, and cifar10-jpeg.tar of train/<class>/*.jpg and
+test/<class>/*.jpg; where it isn't set, ../shared/data beside the repository is looked at.
 """
 
 from __future__ import annotations
