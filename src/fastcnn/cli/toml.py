@@ -29,4 +29,5 @@ def dumps(fields: Mapping[str, Any]) -> str:
     """
     import tomli_w
 
-    return tomli_w.dumps(fields)
+    text: str = tomli_w.dumps(fields)
+    return text
