@@ -227,19 +227,20 @@ struct Im2colKernels {
 
 // One row of outputs of a depthwise convolution, all channels. The taps of output i lie in the `rows` input
 // rows from x on, at the columns start + i stride + k dilation for k in [0, taps); those outside of
-// [0, width) are 0. Steps between rows, and between the weights of taps, are in elements and may be
-// negative; the weights of a tap lie side by side, by channel.
+// [0, width) are 0. Steps are in elements: from one column or row of the input to the next, from the weights of
+// one tap or row of taps to the next, from one output to the next. They may be negative; the weights of a tap lie
+// side by side, by channel.
 template <class T>
 struct DepthwiseRow {
   int64_t channels;
   int64_t rows, taps;
   int64_t start, stride, dilation, width;
   const T* x;  // column 0 of the first row
-  int64_t x_row_step;
+  int64_t x_row_step, x_step;
   const T* w;
   int64_t w_row_step, w_step;
   int64_t outputs;
-  int64_t y_step;  // pixels from one output to the next
+  int64_t y_step;
   T* y;
   const T* bias;      // null for none
   const T* residual;  // laid out as y; null for none

@@ -50,27 +50,49 @@ struct TapsInside {
   std::int64_t count() const { return end - begin; }
 };
 
-// The rows that a pass writes, of all images, a few of them to a task: enough tasks for many cores, and tasks so long
-// that what they read twice, where they meet, is little.
+// How what a pass writes is cut: bands of the rows of all images, enough for many cores and so long that what they read
+// twice, where they meet, is little. Channels only of small images, which lie in the second-level cache where another
+// op left them: of few enough channels the rows under a window then stay in the first.
+template <class T>
 struct RowsCut {
-  std::int64_t all, row_elements, rows_per_task, tasks;
+  std::int64_t rows, band_rows, bands;
+  std::int64_t channels, block_channels, blocks;
 
-  RowsCut(std::int64_t images, std::int64_t rows, std::int64_t elements_of_row)
-      : all(images * rows), row_elements(elements_of_row) {
-    const std::int64_t elements = std::clamp<std::int64_t>(all * row_elements / 64, 1 << 14, 1 << 16);
-    rows_per_task = even_share(all, std::max<std::int64_t>(1, elements / row_elements));
-    tasks = ceil_div(all, rows_per_task);
+  // `rows_of_image` rows of `elements_of_row` elements are written.
+  RowsCut(const Conv2dProblem& p, std::int64_t rows_of_image, std::int64_t elements_of_row, bool whole_pixels)
+      : rows(p.n * rows_of_image), channels(p.c_in) {
+    block_channels = whole_pixels ? channels : channels_in_cache(p);
+    blocks = ceil_div(channels, block_channels);
+    if (blocks > 1) {
+      band_rows = p.n == 1 ? ceil_div(rows, 2) : rows_of_image;
+    } else {
+      const std::int64_t elements = std::clamp<std::int64_t>(rows * elements_of_row / 64, 1 << 14, 1 << 16);
+      band_rows = even_share(rows, std::max<std::int64_t>(1, elements / elements_of_row));
+    }
+    bands = ceil_div(rows, band_rows);
   }
+  std::int64_t tasks() const { return bands * blocks; }
 
-  // Calls body(row) for each row, and then finish(task, first row, rows) for those of a task.
+  // Calls body(row, first channel, channels) for the rows of each task, and then finish(task, first row, rows).
   template <class F, class Finish>
-  void for_rows(std::int64_t taps, F body, Finish finish) const {
-    parallel_for(tasks, 2 * taps * rows_per_task * row_elements, [&](std::int64_t task, int) {
-      const std::int64_t begin = task * rows_per_task;
-      const std::int64_t end = std::min(all, begin + rows_per_task);
-      for (std::int64_t row = begin; row < end; ++row) body(row);
+  void for_rows(std::int64_t row_ops, F body, Finish finish) const {
+    parallel_for(tasks(), row_ops * band_rows / blocks, [&](std::int64_t task, int) {
+      const std::int64_t channel = task % blocks * block_channels;
+      const std::int64_t begin = task / blocks * band_rows;
+      const std::int64_t end = std::min(rows, begin + band_rows);
+      for (std::int64_t row = begin; row < end; ++row) body(row, channel, std::min(block_channels, channels - channel));
       finish(task, begin, end - begin);
     });
+  }
+
+ private:
+  static std::int64_t channels_in_cache(const Conv2dProblem& p) {
+    constexpr std::int64_t second_level_bytes = 1 << 20, first_level_bytes = 28 << 10;
+    constexpr std::int64_t size = sizeof(T), unit = 32, least = 64;
+    if (p.n * p.h_in * p.w_in * p.c_in * size > second_level_bytes) return p.c_in;
+    const std::int64_t most = first_level_bytes / ((p.k_h * p.w_in + p.w_out) * size);
+    if (most < least || p.c_in <= most) return p.c_in;
+    return ceil_div(ceil_div(p.c_in, ceil_div(p.c_in, most)), unit) * unit;
   }
 };
 
@@ -118,45 +140,45 @@ class Depthwise final : public Conv2dAlgorithm<T> {
       for (std::int64_t tap = 0; tap < p.taps(); ++tap) prepared[tap * p.c_in + c] = w[c * p.taps() + tap];
   }
 
-  std::int64_t moments_parts(const Conv2dProblem& p) const override { return output_cut(p).tasks; }
+  std::int64_t moments_parts(const Conv2dProblem& p) const override { return output_cut(p, true).tasks(); }
 
   void forward(const Conv2dProblem& p, const T* x, const T* w, const Epilogue<T>& epilogue, T* y, const Scratch&,
                const ChannelMoments<T>* moments) const override {
-    const std::int64_t channels = p.c_in;
+    const auto convolve = [&](std::int64_t row, std::int64_t channel, std::int64_t channels) {
+      const std::int64_t top = row % p.h_out * p.stride_h - p.pad_h;
+      const TapsInside inside(top, p.k_h, p.dilation_h, p.h_in);
+      const std::int64_t x_row = row / p.h_out * p.h_in + top + inside.begin * p.dilation_h;
+      const std::int64_t at = row * p.w_out * p.c_out + channel;
+      const Epilogue<T> end = epilogue.at(at, channel);
+      kernels<T>().depthwise_row({.channels = channels,
+                                  .rows = inside.count(),
+                                  .taps = p.k_w,
+                                  .start = -p.pad_w,
+                                  .stride = p.stride_w,
+                                  .dilation = p.dilation_w,
+                                  .width = p.w_in,
+                                  .x = x + x_row * p.w_in * p.c_in + channel,
+                                  .x_row_step = p.dilation_h * p.w_in * p.c_in,
+                                  .x_step = p.c_in,
+                                  .w = w + inside.begin * p.k_w * p.c_in + channel,
+                                  .w_row_step = p.k_w * p.c_in,
+                                  .w_step = p.c_in,
+                                  .outputs = p.w_out,
+                                  .y_step = p.c_out,
+                                  .y = y + at,
+                                  .bias = end.bias,
+                                  .residual = end.residual,
+                                  .f = end.activation});
+    };
     const auto gather = [&](std::int64_t task, std::int64_t row, std::int64_t rows) {
       if (moments != nullptr) moments->gather(task, y, row * p.w_out, rows * p.w_out);
     };
-    const auto convolve = [&](std::int64_t row) {
-      const std::int64_t top = row % p.h_out * p.stride_h - p.pad_h;
-      const TapsInside inside(top, p.k_h, p.dilation_h, p.h_in);
-      const std::int64_t at = row * p.w_out * channels;
-      kernels<T>().depthwise_row(
-          {.channels = channels,
-           .rows = inside.count(),
-           .taps = p.k_w,
-           .start = -p.pad_w,
-           .stride = p.stride_w,
-           .dilation = p.dilation_w,
-           .width = p.w_in,
-           .x = x + (row / p.h_out * p.h_in + top + inside.begin * p.dilation_h) * p.w_in * channels,
-           .x_row_step = p.dilation_h * p.w_in * channels,
-           .w = w + inside.begin * p.k_w * channels,
-           .w_row_step = p.k_w * channels,
-           .w_step = channels,
-           .outputs = p.w_out,
-           .y_step = 1,
-           .y = y + at,
-           .bias = epilogue.bias,
-           .residual = epilogue.residual != nullptr ? epilogue.residual + at : nullptr,
-           .f = epilogue.activation});
-    };
-    output_cut(p).for_rows(p.taps(), convolve, gather);
+    output_cut(p, moments != nullptr).for_rows(2 * p.taps() * p.w_out * p.c_out, convolve, gather);
   }
 
   void backward_data(const Conv2dProblem& p, const T* dy, const T* w, T* dx, const Scratch&) const override {
-    const std::int64_t channels = p.c_in;
     const std::int64_t taps = ceil_div(p.k_h, p.stride_h) * ceil_div(p.k_w, p.stride_w);
-    const auto correlate = [&](std::int64_t index) {
+    const auto correlate = [&](std::int64_t index, std::int64_t channel, std::int64_t channels) {
       const std::int64_t image = index / p.h_in;
       const std::int64_t row = index % p.h_in;
       const TapsOfClass vertical(row, p.k_h, p.stride_h, p.pad_h, p.dilation_h);
@@ -174,20 +196,22 @@ class Depthwise final : public Conv2dAlgorithm<T> {
                                     .stride = 1,
                                     .dilation = horizontal.output_step,
                                     .width = p.w_out,
-                                    .x = dy + (image * p.h_out + dy_row) * p.w_out * channels,
-                                    .x_row_step = -vertical.output_step * p.w_out * channels,
-                                    .w = w + tap * channels,
-                                    .w_row_step = vertical.step * p.k_w * channels,
-                                    .w_step = -horizontal.step * channels,
+                                    .x = dy + (image * p.h_out + dy_row) * p.w_out * p.c_out + channel,
+                                    .x_row_step = -vertical.output_step * p.w_out * p.c_out,
+                                    .x_step = p.c_out,
+                                    .w = w + tap * p.c_in + channel,
+                                    .w_row_step = vertical.step * p.k_w * p.c_in,
+                                    .w_step = -horizontal.step * p.c_in,
                                     .outputs = ceil_div(p.w_in - col, p.stride_w),
-                                    .y_step = p.stride_w,
-                                    .y = dx + ((image * p.h_in + row) * p.w_in + col) * channels,
+                                    .y_step = p.stride_w * p.c_in,
+                                    .y = dx + ((image * p.h_in + row) * p.w_in + col) * p.c_in + channel,
                                     .bias = nullptr,
                                     .residual = nullptr,
                                     .f = {}});
       }
     };
-    RowsCut(p.n, p.h_in, p.w_in * channels).for_rows(taps, correlate, [](auto...) {});
+    const RowsCut<T> cut(p, p.h_in, p.w_in * p.c_in, false);
+    cut.for_rows(2 * taps * p.w_in * p.c_in, correlate, [](auto...) {});
   }
 
   void backward_weights(const Conv2dProblem& p, const T* x, const T* dy, T* dw,
@@ -235,7 +259,9 @@ class Depthwise final : public Conv2dAlgorithm<T> {
   }
 
  private:
-  static RowsCut output_cut(const Conv2dProblem& p) { return {p.n, p.h_out, p.w_out * p.c_out}; }
+  static RowsCut<T> output_cut(const Conv2dProblem& p, bool whole_pixels) {
+    return {p, p.h_out, p.w_out * p.c_out, whole_pixels};
+  }
 };
 
 }  // namespace

@@ -47,6 +47,8 @@ const Case cases[] = {
     {"pointwise", {2, 19, 6, 5}, {1, 1}},
     {"many_bands", {9, 40, 37, 41}, {3, 3}, {1, 1}, {1, 1}},
     {"many_channels", {2, 600, 9, 8}, {3, 3}, {2, 2}, {1, 1}},
+    {"many_channels_of_one_image", {1, 203, 11, 13}, {3, 3}, {1, 1}, {1, 1}},
+    {"many_channels_of_one_row", {1, 700, 1, 9}, {3, 3}, {1, 1}, {1, 1}},
 };
 
 OpPtr make(const Case& c, const char* algorithm, Activation f = {}) {
@@ -91,22 +93,24 @@ TEST_P(EachCase, BytesAreTheSameAtAnyThreadCount) {
 }
 
 TEST(Conv2dDepthwise, AddsBiasAndResidualBeforeTheActivation) {
-  Conv2dProblem p;
-  static_cast<Windows2d&>(p) = {.h_in = 9, .w_in = 10, .h_out = 9, .w_out = 10, .k_h = 3, .k_w = 3, .pad_h = 1, .pad_w = 1};
-  p.n = 2;
-  p.c_in = p.c_out = p.groups = 37;
-  const Spec image{{p.n, p.c_in, p.h_in, p.w_in}};
-  const Tensor x = random_tensor(image, 1, 0, 9), residual = random_tensor(image, 2);
-  const Tensor w = random_tensor({{p.c_in, 1, 3, 3}}, 3), bias = random_tensor({{p.c_in}}, 4);
-  Tensor expected(image), y(image);
-  Tensor prepared({{p.weights()}});
-  const auto data = [](const Tensor& t) { return static_cast<float*>(t.data()); };
-  const Epilogue<float> epilogue{
-      .bias = data(bias), .residual = data(residual), .activation = {.kind = Activation::Kind::relu6}};
-  conv2d_reference<float>().forward(p, data(x), data(w), epilogue, data(expected), {});
-  conv2d_depthwise<float>().prepare(p, Conv2dPass::forward, data(w), data(prepared));
-  conv2d_depthwise<float>().forward(p, data(x), data(prepared), epilogue, data(y), {});
-  expect_near(y, expected, 1e-6, "y");
+  for (const std::int64_t channels : {37, 411}) {  // as a whole, and in blocks
+    Conv2dProblem p;
+    static_cast<Windows2d&>(p) = {.h_in = 9, .w_in = 10, .h_out = 9, .w_out = 10, .k_h = 3, .k_w = 3, .pad_h = 1, .pad_w = 1};
+    p.n = 2;
+    p.c_in = p.c_out = p.groups = channels;
+    const Spec image{{p.n, p.c_in, p.h_in, p.w_in}};
+    const Tensor x = random_tensor(image, 1, 0, 9), residual = random_tensor(image, 2);
+    const Tensor w = random_tensor({{p.c_in, 1, 3, 3}}, 3), bias = random_tensor({{p.c_in}}, 4);
+    Tensor expected(image), y(image);
+    Tensor prepared({{p.weights()}});
+    const auto data = [](const Tensor& t) { return static_cast<float*>(t.data()); };
+    const Epilogue<float> epilogue{
+        .bias = data(bias), .residual = data(residual), .activation = {.kind = Activation::Kind::relu6}};
+    conv2d_reference<float>().forward(p, data(x), data(w), epilogue, data(expected), {});
+    conv2d_depthwise<float>().prepare(p, Conv2dPass::forward, data(w), data(prepared));
+    conv2d_depthwise<float>().forward(p, data(x), data(prepared), epilogue, data(y), {});
+    expect_near(y, expected, 1e-6, std::to_string(channels) + " channels");
+  }
 }
 
 TEST(Conv2dDepthwise, IsChosenForItsOwnProblemsAlone) {

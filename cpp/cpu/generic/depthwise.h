@@ -51,52 +51,46 @@ inline void with_outside(int64_t left, int64_t reach, int64_t width, F tile) {
     tile.template operator()<Outside::some>();
 }
 
-// Outputs [first, first + outputs) for one vector of channels.
+// Outputs [first, first + outputs) of the first `channels` channels, whole vectors. What tells where things lie comes by
+// value, so that it need not be read again after each store.
 template <class V, int taps, int stride, int outputs, Outside outside>
-inline void depthwise_tile(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t c,
+inline void depthwise_tile(const DepthwiseRow<typename V::T> r, const Bounds<V> bounds, int64_t channels,
                            int64_t first) {
   using T = typename V::T;
   constexpr int reach = (outputs - 1) * stride + taps;  // columns of the input
   constexpr int begin = first_inside(outside), end = reach - last_outside(outside);
   const int64_t left = r.start + first * stride;
-  const V bias = r.bias != nullptr ? V::load(r.bias + c) : V{};
-  V sum[outputs];
+  for (int64_t c = 0; c < channels; c += V::size) {
+    const V bias = r.bias != nullptr ? V::load(r.bias + c) : V{};
+    V sum[outputs];
 #pragma GCC unroll 8
-  for (int i = 0; i < outputs; ++i) sum[i] = bias;
-  for (int64_t row = 0; row < r.rows; ++row) {
-    const T* x = r.x + row * r.x_row_step + left * r.channels + c;
-    const T* w = r.w + row * r.w_row_step + c;
-    V weight[taps];
-    for (int k = 0; k < taps; ++k) weight[k] = V::load(w + k * r.w_step);
+    for (int i = 0; i < outputs; ++i) sum[i] = bias;
+    for (int64_t row = 0; row < r.rows; ++row) {
+      const T* x = r.x + row * r.x_row_step + left * r.x_step + c;
+      const T* w = r.w + row * r.w_row_step + c;
+      V weight[taps];
+      for (int k = 0; k < taps; ++k) weight[k] = V::load(w + k * r.w_step);
 #pragma GCC unroll 64
-    for (int j = begin; j < end; ++j) {
-      if constexpr (outside == Outside::some) {
-        if (left + j < 0 || left + j >= r.width) continue;
-      }
-      const V v = V::load(x + j * r.channels);
+      for (int j = begin; j < end; ++j) {
+        if constexpr (outside == Outside::some) {
+          if (left + j < 0 || left + j >= r.width) continue;
+        }
+        const V v = loaded(V::load(x + j * r.x_step));  // once for all taps
 #pragma GCC unroll 8
-      for (int k = 0; k < taps; ++k) {
-        const int output = (j - k) / stride;
-        if (j >= k && (j - k) % stride == 0 && output < outputs) sum[output] = sum[output] + v * weight[k];
+        for (int k = 0; k < taps; ++k) {
+          const int output = (j - k) / stride;
+          if (j >= k && (j - k) % stride == 0 && output < outputs) sum[output] = sum[output] + v * weight[k];
+        }
       }
     }
-  }
-  const int64_t step = r.y_step * r.channels;
-  const int64_t at = first * step + c;
-  if (r.residual != nullptr) {
+    const int64_t at = first * r.y_step + c;
+    if (r.residual != nullptr) {
 #pragma GCC unroll 8
-    for (int i = 0; i < outputs; ++i) sum[i] = sum[i] + V::load(r.residual + at + i * step);
-  }
+      for (int i = 0; i < outputs; ++i) sum[i] = sum[i] + V::load(r.residual + at + i * r.y_step);
+    }
 #pragma GCC unroll 8
-  for (int i = 0; i < outputs; ++i) bounds(sum[i]).store(r.y + at + i * step);
-}
-
-// The tile's part of the first `channels` channels, whole vectors.
-template <class V, int taps, int stride, int outputs, Outside outside>
-inline void depthwise_tile_of_all(const DepthwiseRow<typename V::T>& r, const Bounds<V>& bounds, int64_t channels,
-                                  int64_t first) {
-  for (int64_t c = 0; c < channels; c += V::size)
-    depthwise_tile<V, taps, stride, outputs, outside>(r, bounds, c, first);
+    for (int i = 0; i < outputs; ++i) bounds(sum[i]).store(r.y + at + i * r.y_step);
+  }
 }
 
 // The first `channels` channels. As many tiles as fit, then smaller ones: widths of ImageNet's images are
@@ -107,7 +101,7 @@ inline void depthwise_tiles(const DepthwiseRow<typename V::T>& r, const Bounds<V
   for (; first + outputs <= r.outputs; first += outputs) {
     const int64_t left = r.start + first * stride;
     with_outside(left, (outputs - 1) * stride + taps, r.width, [&]<Outside outside>() {
-      depthwise_tile_of_all<V, taps, stride, outputs, outside>(r, bounds, channels, first);
+      depthwise_tile<V, taps, stride, outputs, outside>(r, bounds, channels, first);
     });
   }
   if constexpr (outputs > 1) {
@@ -127,11 +121,11 @@ inline void depthwise_outputs(const DepthwiseRow<typename V::T>& r, const Bounds
       for (int64_t k = 0; k < r.taps; ++k) {
         const int64_t column = left + k * r.dilation;
         if (column < 0 || column >= r.width) continue;
-        const T* x = r.x + row * r.x_row_step + column * r.channels + c;
+        const T* x = r.x + row * r.x_row_step + column * r.x_step + c;
         const T* w = r.w + row * r.w_row_step + k * r.w_step + c;
         for (int i = 0; i < Columns::vectors; ++i) sum[i] = sum[i] + columns.load(x, i) * columns.load(w, i);
       }
-    const int64_t at = output * r.y_step * r.channels + c;
+    const int64_t at = output * r.y_step + c;
     for (int i = 0; i < Columns::vectors; ++i) {
       if (r.bias != nullptr) sum[i] = sum[i] + columns.load(r.bias + c, i);
       if (r.residual != nullptr) sum[i] = sum[i] + columns.load(r.residual + at, i);
@@ -165,7 +159,7 @@ void depthwise_row(const DepthwiseRow<typename V::T>& r) {
                        [&](auto columns, int64_t j) { depthwise_outputs(r, bounds, columns, c + j); });
   if (bounded) return;
   for (int64_t i = 0; i < r.outputs; ++i) {
-    typename V::T* y = r.y + i * r.y_step * r.channels;
+    typename V::T* y = r.y + i * r.y_step;
     activation<V>(r.f, y, y, r.channels);
   }
 }
@@ -185,7 +179,7 @@ inline void depthwise_weights_tile(const DepthwiseWeightsRow<typename V::T>& r, 
       if constexpr (outside == Outside::some) {
         if (left + j < 0 || left + j >= r.width) continue;
       }
-      const V v = V::load(x + row * r.x_row_step + j * r.channels);
+      const V v = loaded(V::load(x + row * r.x_row_step + j * r.channels));  // once for all taps
 #pragma GCC unroll 8
       for (int k = 0; k < taps; ++k) {
         const int output = (j - k) / stride;
