@@ -297,6 +297,7 @@ def test_info_says_what_runs_here(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "--lr", "0"], "--lr: expected a number above 0, not '0'"),
         (["train", "--momentum", "1"], "--momentum: expected a number from 0 to below 1"),
         (["train", "--weight-decay", "-1"], "--weight-decay: expected a number of at least 0"),
+        (["train", "--label-smoothing", "1.5"], "--label-smoothing: expected a number from 0 to 1"),
         (["train", "--threads", "0"], "--threads: expected"),
         (["train", "--seed", "x"], "--seed: expected"),
         (["train", "--schedule", "cosin"], "no schedule 'cosin'; did you mean cosine?; known are constant"),

@@ -251,6 +251,7 @@ def test_train_has_images_and_labels_only(
         ([], "needs --params"),
         (["--params", "p.cfg", "--lr", "0.1"], "--lr: the parameter file says that"),
         (["--params", "p.cfg", "--augment", "mixup"], "a layer file's costs take labels"),
+        (["--params", "p.cfg", "--label-smoothing", "0.1"], "a layer file's costs take labels"),
         (["--params", "p.cfg", "--warmup", "2"], "--warmup needs --schedule"),
     ],
 )

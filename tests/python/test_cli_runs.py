@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import shutil
@@ -294,6 +295,18 @@ def test_steps_that_diverge_are_skipped_when_asked(small: Path, capsys: pytest.C
     options = ["--data", small, "--epochs", 2, "--clip-norm", 1, "--clip-value", 0.1, "--on-nan", "skip"]
     result = run_json(capsys, "train", *options, "--accumulate", 2, "--watch")
     assert result["test_loss"] > 0
+
+
+def test_smoothed_labels_are_those_of_training_alone(
+    small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    options = ["--data", small, "--epochs", 10, "--batch-size", 16, "--label-smoothing", 0.5, "--out", run]
+    trained = run_json(capsys, "train", *options)
+    entropy = -0.55 * math.log(0.55) - 9 * 0.05 * math.log(0.05)  # of a target: its least loss
+    assert trained["test_loss"] < entropy < trained["train_loss"]
+    assert trained["test_loss"] == pytest.approx(run_json(capsys, "eval", run)["test_loss"], rel=1e-5)
+    assert toml.loads((run / "config.toml").read_text())["label_smoothing"] == 0.5
 
 
 def test_watching_prints_sizes_as_cuda_convnet_does(

@@ -24,6 +24,7 @@ from fastcnn.cli.run_folder import (
     write_description,
 )
 from fastcnn.cli.schedules import add_schedule
+from fastcnn.nn import CrossEntropyLoss
 from fastcnn.train import (
     EMA,
     SWA,
@@ -146,6 +147,11 @@ def _add_optimizer(parser: argparse.ArgumentParser) -> None:
     _add_number(group, "--momentum", *share, "share of the last update that goes on")
     decay = "lambda of the penalty lambda/2 |w|²"
     _add_number(group, "--weight-decay", "of at least 0", lambda number: number >= 0, decay)
+    smoothing = (
+        "spread this share of each target evenly over the classes; losses shown while it trains are then of "
+        "these targets, the test loss is not"
+    )
+    _add_number(group, "--label-smoothing", "from 0 to 1", lambda number: 0 <= number <= 1, smoothing)
 
 
 def _add_step(parser: argparse.ArgumentParser) -> None:
@@ -257,7 +263,7 @@ def run(arguments: argparse.Namespace) -> None:
         recipe.copy_files(folder)
         write_config(folder, options)
     history = _fit(settings, trainer, train, validation, folder, arguments.resume is not None)
-    tested = evaluate(trainer, test)
+    tested = evaluate(Trainer(recipe.model, recipe.criterion), test)
     metrics = {
         "train_loss": history[-1].train_loss,
         "train_accuracy": history[-1].train_accuracy,
@@ -286,6 +292,8 @@ def _check(settings: argparse.Namespace, folder: Path | None) -> None:
         raise UsageError("--patience needs --validation")
     if settings.model.endswith(".cfg") and "mixup" in (settings.augment or ""):
         raise UsageError("--augment mixup: a layer file's costs take labels, not mixtures of them")
+    if settings.model.endswith(".cfg") and settings.label_smoothing:
+        raise UsageError("--label-smoothing: a layer file's costs take labels as they are")
     for name in ("checkpoint_every", "tensorboard"):
         if getattr(settings, name) is not None and folder is None:
             raise UsageError(f"--{name.replace('_', '-')} needs --out")
@@ -306,9 +314,10 @@ def _tell_changes(folder: Path) -> None:
 def _make_trainer(settings: argparse.Namespace, recipe: Recipe, train: data.Loader) -> Trainer:
     schedule = recipe.schedule(settings.epochs * len(train), len(train))
     by_epoch = isinstance(schedule, optim.ReduceLROnPlateau)
+    smoothing = settings.label_smoothing
     return Trainer(
         recipe.model,
-        recipe.criterion,
+        CrossEntropyLoss(label_smoothing=smoothing) if smoothing else recipe.criterion,
         recipe.optimizer,
         schedule,
         "epoch" if by_epoch else "step",
