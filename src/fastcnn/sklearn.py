@@ -68,8 +68,10 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         n_features_in_: numbers per image.
 
     Prediction goes by whole batches, the last one filled up: what an image gets doesn't depend on which
-    others it is given with. Pickles hold the weights as safetensors, and a `model` function by its name.
-    Processes of joblib each use all cores unless FASTCNN_NUM_THREADS=1 says otherwise.
+    others it is given with, but for the last digits where `fastcnn.info` names another GEMM than "native":
+    a BLAS may sum a row in another order elsewhere in the batch. Pickles hold the weights as safetensors, and
+    a `model` function by its name. Processes of joblib each use all cores unless FASTCNN_NUM_THREADS=1 says
+    otherwise.
     """
 
     def __init__(

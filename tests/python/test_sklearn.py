@@ -53,9 +53,10 @@ def test_rows_and_arrays_of_images_are_the_same(fitted):
 
 
 def test_probabilities_do_not_depend_on_the_other_images(fitted):
+    rounding = 0 if fastcnn.info()["gemm"] == "native" else 1e-5  # a BLAS goes by a row's place in the batch
     whole = fitted.predict_proba(ROWS[:50])
-    np.testing.assert_array_equal(fitted.predict_proba(ROWS[7:8]), whole[7:8])
-    np.testing.assert_array_equal(fitted.predict_proba(ROWS[:50][::-1]), whole[::-1])
+    np.testing.assert_allclose(fitted.predict_proba(ROWS[7:8]), whole[7:8], rtol=rounding)
+    np.testing.assert_allclose(fitted.predict_proba(ROWS[:50][::-1]), whole[::-1], rtol=rounding)
 
 
 def test_labels_may_be_strings():
