@@ -226,7 +226,8 @@ TEST(Plan, drops_cheap_values_and_makes_them_again_before_their_first_use_in_bac
 struct Bottle {
   explicit Bottle(std::int64_t kernel) {
     const auto weight = [&](Shape shape) {
-      return graph.parameter(random_parameter({shape, DType::float32}, seed++, 0.1), "w" + std::to_string(seed));
+      ++seed;
+      return graph.parameter(random_parameter({shape, DType::float32}, seed, 0.1), "w" + std::to_string(seed));
     };
     ValueId v = graph.input({{1, 16, 128, 128}, DType::float32}, "x", true);
     v = narrow = graph.add(make_op("conv2d", {}), {v, weight({32, 16, 1, 1}), no_value}, "narrow");

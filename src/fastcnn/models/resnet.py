@@ -83,7 +83,7 @@ class ResNet(nn.Module):
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.flatten = nn.Flatten()
         self.fc = nn.Linear(512 * block.expansion, num_classes)
-        _start_convolutions(self)
+        _init_convolutions(self)
 
     def forward(self, x: Any) -> Any:
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
@@ -112,7 +112,7 @@ class CifarResNet(nn.Module):
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.flatten = nn.Flatten()
         self.fc = nn.Linear(64, num_classes)
-        _start_convolutions(self)
+        _init_convolutions(self)
 
     def forward(self, x: Any) -> Any:
         x = self.relu(self.bn1(self.conv1(x)))
@@ -124,25 +124,25 @@ class ResNet9(nn.Module):
     """Eight convolutions 3x3, two pairs of them residual, and a linear layer, for images of 32x32 pixels.
 
     The network with which D. Page led DAWNBench's CIFAR-10 ("How to train your ResNet", 2018): few layers of
-    many channels, `width` to 8 `width`, pooled to 16, 8 and 4 pixels and then to one, by their largest. Reads
+    many channels, 64 to 512, pooled to 16, 8 and 4 pixels and then to one, by their largest. Reads
     (n, 3, 32, 32), returns logits (n, num_classes), an eighth of what the linear layer gives. Convolutions
     start as He's normal for fan_out.
     """
 
     input_shape = (3, 32, 32)
 
-    def __init__(self, num_classes: int = 10, width: int = 64) -> None:
+    def __init__(self, num_classes: int = 10) -> None:
         super().__init__()
-        self.prep = _normalised(3, width)
-        self.layer1 = nn.Sequential(*_normalised(width, 2 * width), nn.MaxPool2d(2))
-        self.residual1 = nn.Sequential(*_normalised(2 * width, 2 * width), *_normalised(2 * width, 2 * width))
-        self.layer2 = nn.Sequential(*_normalised(2 * width, 4 * width), nn.MaxPool2d(2))
-        self.layer3 = nn.Sequential(*_normalised(4 * width, 8 * width), nn.MaxPool2d(2))
-        self.residual3 = nn.Sequential(*_normalised(8 * width, 8 * width), *_normalised(8 * width, 8 * width))
+        self.prep = _conv_bn_relu(3, 64)
+        self.layer1 = nn.Sequential(*_conv_bn_relu(64, 128), nn.MaxPool2d(2))
+        self.residual1 = nn.Sequential(*_conv_bn_relu(128, 128), *_conv_bn_relu(128, 128))
+        self.layer2 = nn.Sequential(*_conv_bn_relu(128, 256), nn.MaxPool2d(2))
+        self.layer3 = nn.Sequential(*_conv_bn_relu(256, 512), nn.MaxPool2d(2))
+        self.residual3 = nn.Sequential(*_conv_bn_relu(512, 512), *_conv_bn_relu(512, 512))
         self.maxpool = nn.AdaptiveMaxPool2d((1, 1))
         self.flatten = nn.Flatten()
-        self.fc = nn.Linear(8 * width, num_classes, bias=False)
-        _start_convolutions(self)
+        self.fc = nn.Linear(512, num_classes, bias=False)
+        _init_convolutions(self)
 
     def forward(self, x: Any) -> Any:
         x = self.layer1(self.prep(x))
@@ -152,11 +152,11 @@ class ResNet9(nn.Module):
         return 0.125 * self.fc(self.flatten(self.maxpool(x)))
 
 
-def _normalised(c_in: int, c_out: int) -> nn.Sequential:
+def _conv_bn_relu(c_in: int, c_out: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(c_in, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU())
 
 
-def _start_convolutions(model: nn.Module) -> None:
+def _init_convolutions(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -200,9 +200,9 @@ def resnet152(num_classes: int = 1000) -> ResNet:
     return ResNet(Bottleneck, (3, 8, 36, 3), num_classes)
 
 
-def resnet9(num_classes: int = 10, width: int = 64) -> ResNet9:
-    """ResNet-9 for images (n, 3, 32, 32); with 64 channels at first 6,573,120 parameters for 10 classes."""
-    return ResNet9(num_classes, width)
+def resnet9(num_classes: int = 10) -> ResNet9:
+    """ResNet-9 for images (n, 3, 32, 32); 6,573,120 parameters for 10 classes."""
+    return ResNet9(num_classes)
 
 
 def resnet20(num_classes: int = 10) -> CifarResNet:
