@@ -22,7 +22,16 @@ from fastcnn.data import load, write_idx
 
 KILLS = int(os.environ.get("FASTCNN_KILLS", "3"))
 OPTIONS = ["--epochs", "4", "--checkpoint-every", "1", "--ema", "0.9", "--batch-size", "16"]
-OPTIONS += ["--validation", "0.25", "--augment", "crop=1,cutout=2", "--workers", "1"]
+OPTIONS += [
+    "--validation",
+    "0.25",
+    "--augment",
+    "crop=1,cutout=2",
+    "--workers",
+    "1",
+    "--label-smoothing",
+    "0.1",
+]
 
 
 @pytest.fixture(scope="module")
