@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "core/ceil_div.h"
 #include "core/error.h"
 #include "core/thread_pool.h"
 
@@ -24,8 +25,6 @@ constexpr std::int64_t piece_elements = 32 * 1024;  // of one task
 // A tile of a transposition. Few columns: lines that are a power of two apart share one cache set.
 constexpr std::int64_t tile_rows = 64;
 constexpr std::int64_t tile_columns = 8;
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 Strides row_major_strides(const Spec& spec) {
   Strides strides{};
@@ -132,8 +131,8 @@ void copy(const std::byte* source, std::byte* destination, std::vector<Axis> axe
 
   const std::int64_t width = std::min(columns.extent, piece_elements);
   const std::int64_t height = std::clamp<std::int64_t>(piece_elements / width, 1, rows.extent);
-  const std::int64_t across = divide_up(columns.extent, width);
-  const std::int64_t down = divide_up(rows.extent, height);
+  const std::int64_t across = ceil_div(columns.extent, width);
+  const std::int64_t down = ceil_div(rows.extent, height);
   std::int64_t planes = 1;
   for (const Axis& axis : axes) planes *= axis.extent;
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/ceil_div.h"
 #include "core/thread_pool.h"
 
 // Every number here is made of operations that IEEE 754 rounds correctly, in a fixed order, and this
@@ -108,8 +109,8 @@ void to_uniform(const std::uint32_t* words, double* numbers) {
 template <class T, class Transform, class Finish>
 void fill(View y, std::uint64_t seed, std::uint64_t stream, Transform transform, Finish finish) {
   const std::int64_t n = y.spec.shape.numel();
-  const std::int64_t blocks = (n + block - 1) / block;
-  const std::int64_t tasks = (blocks + blocks_per_task - 1) / blocks_per_task;
+  const std::int64_t blocks = ceil_div(n, block);
+  const std::int64_t tasks = ceil_div(blocks, blocks_per_task);
   T* out = y.as<T>();
   parallel_for(tasks, block * blocks_per_task * ops_per_number, [=](std::int64_t task, int) {
     std::uint32_t words[block];

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "core/allocator.h"
+#include "core/ceil_div.h"
 #include "core/spin_wait.h"
 #include "core/thread_pool.h"
 
@@ -18,7 +19,7 @@ struct Job {
   std::int64_t tasks = 0;
   std::int64_t portion = 1;
 
-  std::int64_t portions() const { return (tasks + portion - 1) / portion; }
+  std::int64_t portions() const { return ceil_div(tasks, portion); }
 };
 
 // All that passes between the caller and one worker lies in one cache line: between distant cores a line takes longer

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "core/ceil_div.h"
 #include "core/error.h"
 #include "core/thread_pool.h"
 #include "cpu/gemm_providers.h"
@@ -89,7 +90,6 @@ Cut cut(const Gemm<T>& g) {
   const GemmKernels<T>& kernel = kernels<T>().gemm;
   const std::int64_t min_rows = g.trans_b && !g.b_packed ? 64 : 2 * kernel.rows;
   const std::int64_t min_cols = 2 * kernel.cols;
-  const auto ceil_div = [](std::int64_t x, std::int64_t y) { return (x + y - 1) / y; };
   const auto half = [&](std::int64_t side, std::int64_t tile) { return ceil_div(ceil_div(side, 2), tile) * tile; };
   Cut block{g.m, g.n};
   while (ceil_div(g.m, block.rows) * ceil_div(g.n, block.cols) < enough_blocks) {
@@ -163,8 +163,8 @@ template <class T>
 void parallel_gemm(const Gemm<T>& g) {
   if (g.m == 0 || g.n == 0) return;
   const Cut block = cut(g);
-  const std::int64_t row_blocks = (g.m + block.rows - 1) / block.rows;
-  const std::int64_t col_blocks = (g.n + block.cols - 1) / block.cols;
+  const std::int64_t row_blocks = ceil_div(g.m, block.rows);
+  const std::int64_t col_blocks = ceil_div(g.n, block.cols);
   const bool by_rows = keeps_rows_together(g);
   parallel_for(row_blocks * col_blocks, 2 * block.rows * block.cols * g.k, [&](std::int64_t task, int) {
     const std::int64_t row = (by_rows ? task / col_blocks : task % row_blocks) * block.rows;

@@ -7,6 +7,7 @@
 #endif
 
 #include "core/allocator.h"
+#include "core/ceil_div.h"
 #include "cpu/gemm_providers.h"
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
@@ -16,8 +17,6 @@ namespace {
 
 // Up to so many rows of a, reading b in place is faster than packing it.
 constexpr std::int64_t few_rows = 24;
-
-std::int64_t ceil_div(std::int64_t x, std::int64_t y) { return (x + y - 1) / y; }
 
 // The smallest step that needs no more steps over `extent` than `limit` does, a multiple of `unit`.
 std::int64_t even_step(std::int64_t extent, std::int64_t limit, std::int64_t unit) {

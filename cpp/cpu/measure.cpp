@@ -10,6 +10,7 @@
 #endif
 
 #include "core/allocator.h"
+#include "core/ceil_div.h"
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
 
@@ -45,7 +46,7 @@ std::int64_t many_floats() {
 template <class F>
 void for_pieces(std::int64_t n, F&& body) {
   constexpr std::int64_t piece = 1 << 17;
-  parallel_for((n + piece - 1) / piece, piece * 4,
+  parallel_for(ceil_div(n, piece), piece * 4,
                [&](std::int64_t task, int) { body(task * piece, std::min(piece, n - task * piece)); });
 }
 

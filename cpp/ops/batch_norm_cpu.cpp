@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/ceil_div.h"
 #include "core/error.h"
 #include "cpu/kernels.h"
 #include "ops/batch_norm.h"
@@ -21,7 +22,7 @@ struct Extents {
   explicit Extents(const Shape& x) : rows(x[0] * (x.rank() == 4 ? x[2] * x[3] : 1)), cols(x[1]) {
     constexpr std::int64_t block_elements = 1 << 15;
     block_rows = std::max<std::int64_t>(32, block_elements / std::max<std::int64_t>(1, cols));
-    blocks = (rows + block_rows - 1) / block_rows;
+    blocks = ceil_div(rows, block_rows);
   }
   std::int64_t rows_of(std::int64_t block) const { return std::min(block_rows, rows - block * block_rows); }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/ceil_div.h"
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
 
@@ -40,9 +41,9 @@ struct BiasGradient {
   std::int64_t block_pixels() const {
     constexpr std::int64_t block_elements = 1 << 14;
     constexpr std::int64_t most_blocks = 64;
-    return std::max({std::int64_t{1}, block_elements / channels, (pixels + most_blocks - 1) / most_blocks});
+    return std::max({std::int64_t{1}, block_elements / channels, ceil_div(pixels, most_blocks)});
   }
-  std::int64_t blocks() const { return (pixels + block_pixels() - 1) / block_pixels(); }
+  std::int64_t blocks() const { return ceil_div(pixels, block_pixels()); }
 };
 
 }  // namespace fastcnn

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "core/allocator.h"
+#include "core/ceil_div.h"
 #include "cpu/kernels.h"
 #include "ops/parallel.h"
 
@@ -19,7 +20,7 @@ inline constexpr std::int64_t channel_group = 16;
 
 template <class F>
 void for_channel_groups(std::int64_t channels, std::int64_t ops_per_channel, F body) {
-  const std::int64_t groups = (channels + channel_group - 1) / channel_group;
+  const std::int64_t groups = ceil_div(channels, channel_group);
   parallel_ranges(groups, ops_per_channel * channel_group, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t first = begin * channel_group; first < std::min(end * channel_group, channels);
          first += channel_group)

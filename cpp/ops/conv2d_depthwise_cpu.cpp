@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/ceil_div.h"
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
 #include "ops/conv2d_algorithm.h"
@@ -10,8 +11,6 @@
 
 namespace fastcnn {
 namespace {
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // Along one axis, the taps k of a window that reach the input positions i of one residue class modulo the
 // stride, and the outputs that they belong to: i = output stride - pad + k dilation.

@@ -2,6 +2,7 @@
 // multiplied by the weights.
 #include <algorithm>
 
+#include "core/ceil_div.h"
 #include "cpu/kernels.h"
 #include "ops/conv2d_algorithm.h"
 #include "ops/conv2d_weight_gradient.h"
@@ -10,8 +11,6 @@ namespace fastcnn {
 namespace {
 
 constexpr std::int64_t enough_tasks = 16;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // Output pixels whose columns are made at once: in the second-level cache if they fit, but enough of
 // them to pay for packing the weights in each product.

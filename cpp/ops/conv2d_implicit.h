@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/ceil_div.h"
 #include "cpu/windows.h"
 #include "ops/parallel.h"
 
@@ -45,7 +46,6 @@ struct ImageCut {
   template <class T>
   static ImageCut of(const Windows2d& g, std::int64_t channels, std::int64_t n, std::int64_t wanted) {
     constexpr std::int64_t elements = (std::int64_t{256} << 10) / sizeof(T);
-    const auto ceil_div = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
     const std::int64_t row = covered_cols(g) * channels;
     ImageCut cut{.images = 1, .rows = g.h_out, .image_cuts = n, .row_cuts = 1};
     const std::int64_t fit = elements / (row * covered_rows(g, g.h_out));

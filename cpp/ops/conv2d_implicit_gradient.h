@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "core/ceil_div.h"
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
 #include "ops/conv2d_algorithm.h"
@@ -53,8 +54,6 @@ struct ImplicitGradientCut {
   }
 
  private:
-  static std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
   // What one pixel takes, about: m broadcast elements, n in vectors. A tile waits for its longest line of
   // additions, its multiply-adds or its loads.
   static double cycles(std::int64_t m, std::int64_t n) {
@@ -83,7 +82,7 @@ void add_piece(const Conv2dProblem& p, const ImplicitGradientCut<T>& cut, std::i
   for (std::int64_t kh = 0; kh < p.k_h; ++kh) {
     // The rows of dy whose kernel row kh lies in the image.
     const std::int64_t above = p.pad_h - kh * p.dilation_h;
-    const std::int64_t first = above <= 0 ? 0 : (above + p.stride_h - 1) / p.stride_h;
+    const std::int64_t first = above <= 0 ? 0 : ceil_div(above, p.stride_h);
     const std::int64_t last = p.h_in - 1 + above < 0 ? -1 : (p.h_in - 1 + above) / p.stride_h;
     const std::int64_t begin = std::clamp(first, row, row_end);
     const std::int64_t end = std::clamp(last + 1, begin, row_end);

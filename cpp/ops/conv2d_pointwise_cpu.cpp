@@ -1,6 +1,7 @@
 // A 1x1 kernel at stride 1 is a matrix product of pixels and channels as they lie in memory.
 #include <algorithm>
 
+#include "core/ceil_div.h"
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
 #include "ops/conv2d_algorithm.h"
@@ -39,7 +40,7 @@ class Pointwise final : public Conv2dAlgorithm<T> {
   }
 
   std::int64_t moments_parts(const Conv2dProblem& p) const override {
-    return packs_weights(p, Conv2dPass::forward) ? (p.pixels() + pixels_in_cache(p) - 1) / pixels_in_cache(p) : 0;
+    return packs_weights(p, Conv2dPass::forward) ? ceil_div(p.pixels(), pixels_in_cache(p)) : 0;
   }
 
   void forward(const Conv2dProblem& p, const T* x, const T* w, const Epilogue<T>& epilogue, T* y,

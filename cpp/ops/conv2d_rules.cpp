@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/ceil_div.h"
 #include "cpu/gemm.h"
 #include "cpu/isa.h"
 #include "cpu/kernels.h"
@@ -15,7 +16,7 @@ namespace {
 double useful(const Conv2dProblem& p, Conv2dPass pass) {
   const std::int64_t lanes = kernels<float>().implicit.lanes;
   const std::int64_t channels = pass == Conv2dPass::forward ? p.group_out() : p.group_in();
-  const double of_vectors = static_cast<double>(channels) / static_cast<double>((channels + lanes - 1) / lanes * lanes);
+  const double of_vectors = static_cast<double>(channels) / static_cast<double>(ceil_div(channels, lanes) * lanes);
   if (pass == Conv2dPass::forward) return of_vectors;
   return of_vectors * static_cast<double>(p.w_out * p.stride_w) / static_cast<double>(p.w_in);
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/ceil_div.h"
 #include "core/thread_pool.h"
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
@@ -73,9 +74,6 @@ struct WeightGradientCut {
   std::size_t partial_elements(const Conv2dProblem& p) const {
     return parts > 1 ? static_cast<std::size_t>(parts * p.weights()) : 0;
   }
-
- private:
-  static std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 };
 
 // What one product takes of x: channels of these taps of these windows. channel counts from the first of all groups.

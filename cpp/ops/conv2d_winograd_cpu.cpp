@@ -4,6 +4,7 @@
 // transpose of forward; the gradient to w multiplies transformed tiles of x and dy, summed over all tiles.
 #include <algorithm>
 
+#include "core/ceil_div.h"
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
 #include "ops/conv2d_algorithm.h"

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/allocator.h"
+#include "core/ceil_div.h"
 #include "cpu/kernels.h"
 #include "ops/conv2d_algorithm.h"
 
@@ -17,7 +18,6 @@ inline constexpr std::int64_t cache_bytes = 640 << 10;
 inline constexpr std::int64_t shared_bytes = 16 << 20;
 inline constexpr std::int64_t enough_tasks = 16;
 
-inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 inline std::int64_t round_up(std::int64_t a, std::int64_t unit) { return ceil_div(a, unit) * unit; }
 
 // The smallest step that needs no more steps over `extent` than `limit` does, a multiple of `unit`.

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/ceil_div.h"
 #include "cpu/kernels.h"
 #include "ops/dropout.h"
 #include "ops/parallel.h"
@@ -19,7 +20,7 @@ void Dropout::apply(ConstView x, View y, const RunContext& run) const {
     constexpr std::int64_t block = 1024;
     const std::int64_t n = y.spec.shape.numel();
     const std::int64_t bytes = 2 * block * std::int64_t{sizeof(T)};
-    parallel_ranges((n + block - 1) / block, bytes, [&](std::int64_t first, std::int64_t last) {
+    parallel_ranges(ceil_div(n, block), bytes, [&](std::int64_t first, std::int64_t last) {
       const std::int64_t begin = first * block, end = std::min(n, last * block);
       kernels<T>().dropout(mask, begin, x.as<T>() + begin, y.as<T>() + begin, end - begin);
     });

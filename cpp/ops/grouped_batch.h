@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/ceil_div.h"
 #include "core/shape.h"
 #include "core/thread_pool.h"
 
@@ -21,7 +22,7 @@ struct GroupedBatch {
       : samples(x[0]), rows(x.rank() == 4 ? x[2] * x[3] : 1), cols(x[1]), groups(groups) {
     constexpr std::int64_t block_elements = 1 << 15;
     block_rows = std::max<std::int64_t>(32, block_elements / std::max<std::int64_t>(1, cols));
-    blocks = (rows + block_rows - 1) / block_rows;
+    blocks = ceil_div(rows, block_rows);
   }
 
   std::size_t statistics() const { return static_cast<std::size_t>(2 * samples * groups); }  // a pair by group

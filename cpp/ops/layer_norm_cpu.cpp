@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/ceil_div.h"
 #include "cpu/kernels.h"
 #include "ops/layer_norm.h"
 #include "ops/parallel.h"
@@ -18,8 +19,8 @@ struct Rows {
     count = x.numel() / size;
     planes = x.rank() == 4 && normalized.rank() == 3 ? x[1] : 1;  // of rank 4 they are stored as x is
     constexpr std::int64_t most_blocks = 64, least_elements = 1 << 14;
-    block = std::max((count + most_blocks - 1) / most_blocks, (least_elements + size - 1) / size);
-    blocks = (count + block - 1) / block;
+    block = std::max(ceil_div(count, most_blocks), ceil_div(least_elements, size));
+    blocks = ceil_div(count, block);
   }
 
   // Bytes of gamma, or of beta, in the order of a row; 0 where they lie so.

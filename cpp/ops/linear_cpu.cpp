@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/ceil_div.h"
 #include "core/error.h"
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
@@ -29,7 +30,7 @@ struct WeightTiles {
     constexpr std::int64_t cols = 2048 / sizeof(T), most_rows = 112;
     const std::int64_t panel = kernels<T>().gemm.rows;
     const std::int64_t rows = most_rows / panel * panel;
-    return {rows, cols, (out + rows - 1) / rows, (features + cols - 1) / cols};
+    return {rows, cols, ceil_div(out, rows), ceil_div(features, cols)};
   }
   std::int64_t count() const { return row_blocks * col_blocks; }
 };
@@ -66,7 +67,7 @@ void weight_gradient_in_tiles(const Extents& e, const T* x, const T* dz, T* dw, 
 template <class T>
 void column_sums(const T* dz, std::int64_t rows, std::int64_t cols, T* db) {
   constexpr std::int64_t width = 128;  // columns of one task
-  parallel_for((cols + width - 1) / width, rows * std::min(cols, width) * std::int64_t{sizeof(T)},
+  parallel_for(ceil_div(cols, width), rows * std::min(cols, width) * std::int64_t{sizeof(T)},
                [&](std::int64_t task, int) {
                  const std::int64_t j = task * width;
                  kernels<T>().column_sums(dz + j, rows, std::min(width, cols - j), cols, db + j);

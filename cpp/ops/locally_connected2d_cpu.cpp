@@ -2,6 +2,7 @@
 // Positions are the tasks, so every weight and its gradient has one owner and goes by once.
 #include <algorithm>
 
+#include "core/ceil_div.h"
 #include "core/thread_pool.h"
 #include "cpu/gemm.h"
 #include "cpu/kernels.h"
@@ -16,8 +17,8 @@ template <class T>
 std::int64_t chunk_images(const Conv2dProblem& p) {
   constexpr std::int64_t column_elements = (std::int64_t{512} << 10) / sizeof(T);
   const std::int64_t most = std::max<std::int64_t>(column_elements / p.depth(), 32);
-  const std::int64_t chunks = (p.n + most - 1) / most;
-  return (p.n + chunks - 1) / chunks;
+  const std::int64_t chunks = ceil_div(p.n, most);
+  return ceil_div(p.n, chunks);
 }
 
 std::int64_t positions(const Conv2dProblem& p) { return p.h_out * p.w_out; }

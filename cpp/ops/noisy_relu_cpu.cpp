@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/ceil_div.h"
 #include "core/random.h"
 #include "cpu/kernels.h"
 #include "ops/noisy_relu.h"
@@ -13,7 +14,7 @@ namespace {
 template <class F>
 void with_noise(std::int64_t n, const RandomState& random, std::int64_t stream, F body) {
   constexpr std::int64_t ops_per_element = 60;
-  const std::int64_t blocks = (n + random_block - 1) / random_block;
+  const std::int64_t blocks = ceil_div(n, random_block);
   parallel_for(blocks, random_block * ops_per_element, [&](std::int64_t block, int) {
     double z[random_block];
     draw_normal(random.seed, random.stream(static_cast<std::uint64_t>(stream)), block, z);

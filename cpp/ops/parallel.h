@@ -7,6 +7,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "core/ceil_div.h"
 #include "core/thread_pool.h"
 
 namespace fastcnn {
@@ -17,9 +18,9 @@ template <class F>
 void parallel_ranges(std::int64_t n, std::int64_t ops_per_item, F&& body) {
   constexpr std::int64_t ops_per_task = 1 << 14;
   const std::int64_t most = std::max<std::int64_t>(1, ops_per_task / std::max<std::int64_t>(1, ops_per_item));
-  const std::int64_t pieces = (n + most - 1) / most;
-  const std::int64_t grain = pieces > 0 ? (n + pieces - 1) / pieces : 1;
-  const std::int64_t tasks = (n + grain - 1) / grain;
+  const std::int64_t pieces = ceil_div(n, most);
+  const std::int64_t grain = pieces > 0 ? ceil_div(n, pieces) : 1;
+  const std::int64_t tasks = ceil_div(n, grain);
   parallel_for(tasks, std::min(n, grain) * ops_per_item, [&](std::int64_t task, [[maybe_unused]] int worker) {
     const std::int64_t begin = task * grain;
     const std::int64_t end = std::min(n, begin + grain);

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/ceil_div.h"
 #include "cpu/activation.h"
 #include "cpu/kernels.h"
 #include "cpu/pooling.h"
@@ -81,7 +82,7 @@ template <class T, class F>
 void pool_backward(const Pooling& p, const Activation& f, const BackwardArgs& args, F unpool) {
   const std::int64_t y_row = p.w.out * p.channels;
   const std::int64_t rows = pool_band_rows(p);
-  const std::int64_t bands = (p.h.in + rows - 1) / rows;
+  const std::int64_t bands = ceil_div(p.h.in, rows);
   const std::int64_t bytes = rows * p.w.in * p.channels * std::int64_t{sizeof(T)};
   parallel_for(args.dx[0].spec.shape[0] * bands, bytes, [&](std::int64_t task, int worker) {
     const std::int64_t begin = task % bands * rows, end = std::min(p.h.in, begin + rows);

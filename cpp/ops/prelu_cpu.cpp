@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/ceil_div.h"
 #include "cpu/kernels.h"
 #include "ops/parallel.h"
 #include "ops/prelu.h"
@@ -18,9 +19,9 @@ constexpr std::int64_t block_elements = 1 << 14;
 
 Rows rows_of(const Spec& x, std::int64_t slopes) {
   Rows r{.width = slopes > 1 ? slopes : width_of_one, .rows = 0, .rows_per_block = 0, .blocks = 0};
-  r.rows = (x.shape.numel() + r.width - 1) / r.width;
+  r.rows = ceil_div(x.shape.numel(), r.width);
   r.rows_per_block = std::max<std::int64_t>(1, block_elements / r.width);
-  r.blocks = (r.rows + r.rows_per_block - 1) / r.rows_per_block;
+  r.blocks = ceil_div(r.rows, r.rows_per_block);
   return r;
 }
 

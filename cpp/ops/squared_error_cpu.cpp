@@ -1,3 +1,4 @@
+#include "core/ceil_div.h"
 #include "cpu/kernels.h"
 #include "ops/parallel.h"
 #include "ops/squared_error.h"
@@ -7,7 +8,7 @@ namespace {
 
 constexpr std::int64_t chunk = 8192;  // elements of one partial sum
 
-std::int64_t chunks_of(const Spec& x) { return (x.shape.numel() + chunk - 1) / chunk; }
+std::int64_t chunks_of(const Spec& x) { return ceil_div(x.shape.numel(), chunk); }
 
 template <class T>
 void squares(const T* x, const T* target, std::int64_t n, T* y) {
@@ -22,7 +23,7 @@ void squares(const T* x, const T* target, std::int64_t n, T* y) {
 // Partial sums by chunk, then added in order.
 template <class T>
 double sum_of_squares(const T* x, const T* target, std::int64_t n, T* partial) {
-  const std::int64_t chunks = (n + chunk - 1) / chunk;
+  const std::int64_t chunks = ceil_div(n, chunk);
   parallel_for(chunks, std::min(n, chunk) * 2 * std::int64_t{sizeof(T)}, [&](std::int64_t i, int) {
     partial[i] = kernels<T>().squared_distance(x + i * chunk, target ? target + i * chunk : nullptr,
                                                std::min(chunk, n - i * chunk));

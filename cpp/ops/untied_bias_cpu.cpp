@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/ceil_div.h"
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
 #include "ops/parallel.h"
@@ -39,7 +40,7 @@ void UntiedBias::backward(const BackwardArgs& args) const {
     T* const dz = args.dx[0] ? args.dx[0].as<T>() : dy;
     T* const db = args.dx[1].as<T>();
     const std::int64_t bytes = 3 * n * std::min(size, width) * static_cast<std::int64_t>(sizeof(T));
-    parallel_for((size + width - 1) / width, bytes, [&](std::int64_t task, int) {
+    parallel_for(ceil_div(size, width), bytes, [&](std::int64_t task, int) {
       const std::int64_t first = task * width;
       const std::int64_t count = std::min(width, size - first);
       const bool is_done = dz == dy && f_.kind == Activation::Kind::identity;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "core/ceil_div.h"
 #include "core/error.h"
 #include "core/thread_pool.h"
 #include "cpu/kernels.h"
@@ -61,7 +62,7 @@ void update(const SgdSlot& slot, const SgdSettings& settings, const T* gradient,
 }
 
 std::int64_t task_count(const Parameter& parameter) {
-  return (parameter.value.spec().shape.numel() + piece - 1) / piece;
+  return ceil_div(parameter.value.spec().shape.numel(), piece);
 }
 
 std::int64_t moved_bytes(const Parameter& parameter, const SgdSettings& settings) {
