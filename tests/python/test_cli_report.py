@@ -121,6 +121,20 @@ def test_run_without_log_convolutions_or_mistakes_has_a_report(
     assert "has no convolution" in said and "100.00%" in said
 
 
+def test_images_held_out_for_validation_are_no_training_images(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    assert main(["train", "--epochs", "1", "--validation", "0.1", "--out", str(run)]) == 0
+    assert main(["report", str(run)]) == 0
+    text = Outline((run / "report.html").read_text(encoding="utf-8")).text
+    assert {"training images", "1,293", "validation images", "144"} <= set(text)
+    capsys.readouterr()
+    description = run / "run.json"
+    description.write_text(description.read_text().replace('"validation": 0.1', '"validation": "some"'))
+    assert "no share of the images: validation is 'some'" in fails(capsys, 1, "report", run)
+
+
 def test_report_says_what_is_wrong(capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path) -> None:
     assert "is not a run folder" in fails(capsys, 1, "report", tmp_path)
     assert "no such folder" in fails(capsys, 1, "report", run, "--out", tmp_path / "no" / "page.html")

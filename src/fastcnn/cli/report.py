@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import fastcnn
-from fastcnn import figures, metrics
+from fastcnn import data, figures, metrics
 from fastcnn.cli import page
 from fastcnn.cli.common import add_batch_size, add_json, add_threads, check_target, print_json, set_threads
 from fastcnn.cli.parser import CommandError
@@ -74,11 +74,22 @@ def _summary(trained: Trained, answers: Answers) -> str:
             ("test accuracy", f"{metrics.accuracy(answers.probabilities, answers.labels):.2%}"),
             ("test loss", f"{answers.loss:.4f}"),
             ("test images", f"{len(answers.labels):,}"),
-            ("training images", f"{len(trained.dataset.train):,}"),
+            *_training_images(trained),
             ("classes", f"{len(trained.run.class_names):,}"),
             ("parameters", f"{parameters:,}"),
         ]
     )
+
+
+def _training_images(trained: Trained) -> list[tuple[str, str]]:
+    """How many there are, and how many of them were held out for validation."""
+    share = trained.run.settings.get("validation", 0.0)
+    try:
+        kept, held_out = data.stratified_split(trained.dataset.train.labels, share)
+    except (TypeError, ValueError) as error:
+        raise CommandError(f"{trained.folder}: no share of the images: validation is {share!r}") from error
+    images = [("training images", f"{len(kept):,}")]
+    return [*images, ("validation images", f"{len(held_out):,}")] if len(held_out) else images
 
 
 def _curves(trained: Trained) -> str:
