@@ -47,6 +47,8 @@ template <class V, bool RowsOfA, int Rows, int Vectors>
 void microkernel(const Tile<typename V::T>& t) {
   using T = typename V::T;
   V sum[Rows][Vectors] = {};
+  // Columns of a that are read in place come from the second-level cache, a line or two with each p.
+  constexpr int64_t ahead = 12;
   const int64_t lda = t.lda, ldb = t.ldb;
   const T* a = t.a;
   const T* b = t.b;
@@ -57,6 +59,10 @@ void microkernel(const Tile<typename V::T>& t) {
     for (int64_t i = 0; i < t.next_b.lines; ++i) __builtin_prefetch(next_b + i * t.next_b.ld, 0, 2);
     const int64_t end = first + cache_line<T> < t.k ? first + cache_line<T> : t.k;
     for (int64_t p = first; p < end; ++p) {
+      if constexpr (!RowsOfA) {  // its elements may lie in two lines
+        __builtin_prefetch(a + ahead * lda, 0, 3);
+        __builtin_prefetch(a + ahead * lda + Rows - 1, 0, 3);
+      }
       V row[Vectors];
 #pragma GCC unroll 8
       for (int j = 0; j < Vectors; ++j) row[j] = V::load(b + j * V::size);
