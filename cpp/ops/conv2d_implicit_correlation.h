@@ -1,4 +1,5 @@
-// Forward and backward-data of the implicit convolution are the same sums, over images and weights of their own.
+// What forward and backward-data of the implicit convolution share: a correlation, how it is cut into tasks, and
+// running these.
 #pragma once
 
 #include <algorithm>
@@ -108,7 +109,7 @@ std::size_t correlation_bytes(const Correlation<T>& q) {
 
 template <class T>
 void correlate(const Correlation<T>& q, const T* x, const T* w, const Epilogue<T>& epilogue, T* y,
-         const Scratch& scratch, const ChannelMoments<T>* moments = nullptr) {
+               const Scratch& scratch, const ChannelMoments<T>* moments = nullptr) {
   const Cut<T> cut(q);
   const ImplicitKernels<T>& kernel = kernels<T>().implicit;
   const std::int64_t ops = 2 * cut.images * cut.rows * q.g.w_out * cut.tiles * kernel.cols * q.depth();

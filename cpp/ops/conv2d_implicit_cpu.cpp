@@ -10,7 +10,6 @@
 #include "ops/conv2d_algorithm.h"
 #include "ops/conv2d_implicit_correlation.h"
 #include "ops/conv2d_implicit_gradient.h"
-#include "ops/parallel.h"
 
 namespace fastcnn {
 namespace {
