@@ -10,8 +10,8 @@
 
 #include "conv2d_run.h"
 #include "core/thread_pool.h"
-#include "cpu/gemm.h"
-#include "cpu/isa.h"
+#include "backend/cpu/gemm.h"
+#include "backend/cpu/isa.h"
 
 namespace fastcnn {
 namespace {

@@ -1,4 +1,4 @@
-// What the rules of cpp/ops/conv2d_rules.cpp cost: for each layer and pass, every algorithm that takes it is
+// What the rules of cpp/backend/cpu/conv2d/rules.cpp cost: for each layer and pass, every algorithm that takes it is
 // timed, and the one that "auto" chooses is compared with the fastest. Regret is chosen / fastest - 1.
 //   bench_conv2d_rules [--batch=N] [--prepared] [--min_time=SECONDS] [FILE...]
 // Files, --batch: conv2d_layers.h; --prepared: bench_conv2d.cpp. Repeats of the algorithms take turns, and
@@ -11,7 +11,7 @@
 
 #include "conv2d_run.h"
 #include "core/thread_pool.h"
-#include "cpu/isa.h"
+#include "backend/cpu/isa.h"
 
 namespace fastcnn {
 namespace {

@@ -16,9 +16,9 @@
 #include "core/allocator.h"
 #include "core/error.h"
 #include "core/thread_pool.h"
-#include "cpu/gemm.h"
-#include "cpu/isa.h"
-#include "cpu/kernels.h"
+#include "backend/cpu/gemm.h"
+#include "backend/cpu/isa.h"
+#include "backend/cpu/kernels.h"
 
 namespace fastcnn {
 namespace {

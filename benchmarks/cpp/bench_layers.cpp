@@ -4,21 +4,20 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <map>
+#include <memory>
 #include <random>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "backend/cpu/backend.h"
 #include "core/thread_pool.h"
 #include "ops/activation.h"
 #include "ops/registry.h"
 
 namespace fastcnn::benchmarks {
 namespace {
-
-using Attributes = std::map<std::string, Attribute, std::less<>>;
 
 struct Layer {
   std::string name;
@@ -63,11 +62,11 @@ std::vector<Layer> layers() {
       {"concat", "concat", {wide, wide}},
       {"dropout", "dropout", {alexnet}},
       {"flatten", "flatten", {{{256, 256, 6, 6}}}},
-      {"neuron/prelu", "prelu", {alexnet, {{96}}}},
-      {"neuron/noisy_relu", "noisy_relu", {alexnet}},
+      {"activation/prelu", "prelu", {alexnet, {{96}}}},
+      {"activation/noisy_relu", "noisy_relu", {alexnet}},
   };
   for (const std::string_view name : activation_names())
-    layers.push_back({"neuron/" + std::string(name), "activation", {alexnet}, {{"function", std::string(name)}}});
+    layers.push_back({"activation/" + std::string(name), "activation", {alexnet}, {{"function", std::string(name)}}});
   return layers;
 }
 
@@ -86,8 +85,13 @@ class Runner {
       : specs_(layer.x),
         op_(make_op(layer.kind, layer.attributes)),
         needs_(op_->backward_needs(specs_)),
-        y_(random_tensor(op_->infer(specs_))),
+        inference_(cpu_backend()->make(op_, Pass::inference, specs_)),
+        forward_(cpu_backend()->make(op_, Pass::forward, specs_)),
+        backward_(cpu_backend()->make(op_, Pass::backward, specs_)),
+        y_(random_tensor(op_->infer(specs_)[0])),
         dy_(random_tensor(y_.spec())),
+        outputs_{y_.view()},
+        output_gradients_{dy_.view()},
         saved_(allocate(needs_.saved_bytes)) {
     for (const Spec& spec : specs_) {
       x_.push_back(random_tensor(spec));
@@ -95,8 +99,8 @@ class Runner {
       inputs_.push_back(x_.back().view());
       gradients_.push_back(dx_.back().view());
     }
-    for (const Phase phase : {Phase::forward, Phase::backward}) {
-      const ScratchSize size = op_->scratch(specs_, phase);
+    for (const auto& kernel : {inference_, forward_, backward_}) {
+      const ScratchSize size = kernel->memory().scratch;
       shared_ = std::max(shared_, size.shared);
       stride_ = std::max(stride_, align_up(size.per_thread));
     }
@@ -105,21 +109,26 @@ class Runner {
 
   void forward(bool training) const {
     const RunContext run{.training = training, .random = {}};
-    op_->forward({.x = inputs_,
-                  .y = y_.view(),
-                  .saved = training && needs_.saved_bytes > 0 ? saved_.get() : nullptr,
-                  .scratch = scratch(),
-                  .run = &run});
+    Stream stream;
+    (training ? forward_ : inference_)
+        ->run({.x = inputs_,
+               .y = outputs_,
+               .saved = training && needs_.saved_bytes > 0 ? saved_.get() : nullptr,
+               .scratch = scratch(),
+               .run = &run},
+              stream);
   }
   void backward() const {
     const RunContext run{.training = true, .random = {}};
-    op_->backward({.x = inputs_,
-                   .y = y_.view(),
-                   .saved = saved_.get(),
-                   .dy = dy_.view(),
-                   .dx = gradients_,
-                   .scratch = scratch(),
-                   .run = &run});
+    Stream stream;
+    backward_->run({.x = inputs_,
+                    .y = outputs_,
+                    .saved = saved_.get(),
+                    .dy = output_gradients_,
+                    .dx = gradients_,
+                    .scratch = scratch(),
+                    .run = &run},
+                   stream);
   }
 
   std::size_t forward_bytes(bool training) const {
@@ -142,7 +151,9 @@ class Runner {
   std::vector<Spec> specs_;
   OpPtr op_;
   Needs needs_;
+  std::shared_ptr<const Kernel> inference_, forward_, backward_;
   Tensor y_, dy_;
+  std::vector<View> outputs_, output_gradients_;
   std::vector<Tensor> x_, dx_;
   std::vector<ConstView> inputs_;
   std::vector<View> gradients_;

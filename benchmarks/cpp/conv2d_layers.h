@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ops/conv2d_algorithm.h"
+#include "backend/cpu/conv2d/algorithm.h"
 
 namespace fastcnn {
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/cpu/backend.h"
 #include "core/random.h"
 #include "graph/executor.h"
 #include "graph/train_step.h"
@@ -16,14 +17,13 @@
 
 namespace fastcnn::benchmarks {
 
-using AttributeMap = std::map<std::string, Attribute, std::less<>>;
 
 // Adds layer after layer behind the last one.
 class NetworkBuilder {
  public:
   explicit NetworkBuilder(Shape image) : value_(graph_.input({image, DType::float32}, "x")) {}
 
-  NetworkBuilder& conv(const std::string& name, std::int64_t c_out, std::int64_t kernel, AttributeMap attributes = {}) {
+  NetworkBuilder& conv(const std::string& name, std::int64_t c_out, std::int64_t kernel, Attributes attributes = {}) {
     const auto groups = attributes.find("groups");
     const std::int64_t group_count = groups == attributes.end() ? 1 : std::get<std::int64_t>(groups->second);
     const std::int64_t c_in = shape()[1] / group_count;
@@ -40,7 +40,7 @@ class NetworkBuilder {
   NetworkBuilder& relu(const std::string& name) {
     return add("activation", name, {{"function", std::string("relu")}}, {value_});
   }
-  NetworkBuilder& layer(const char* kind, const std::string& name, AttributeMap attributes = {}) {
+  NetworkBuilder& layer(const char* kind, const std::string& name, Attributes attributes = {}) {
     return add(kind, name, std::move(attributes), {value_});
   }
 
@@ -58,7 +58,7 @@ class NetworkBuilder {
  private:
   const Shape& shape() const { return graph_.spec(value_).shape; }
 
-  NetworkBuilder& add(const char* kind, const std::string& name, AttributeMap attributes, std::vector<ValueId> inputs) {
+  NetworkBuilder& add(const char* kind, const std::string& name, Attributes attributes, std::vector<ValueId> inputs) {
     value_ = graph_.add(make_op(kind, attributes), std::move(inputs), name);
     return *this;
   }
@@ -92,8 +92,8 @@ inline Graph lenet(std::int64_t batch, Mode mode) {
 
 // Krizhevsky, Sutskever, Hinton (2012), two towers: 60,965,224 parameters.
 inline Graph alexnet(std::int64_t batch, Mode mode) {
-  const AttributeMap norm = {{"size", std::int64_t{5}}, {"alpha", 5e-4}, {"beta", 0.75}, {"k", 2.0}};
-  const auto pad = [](std::int64_t p, std::int64_t groups) { return AttributeMap{{"pad", p}, {"groups", groups}}; };
+  const Attributes norm = {{"size", std::int64_t{5}}, {"alpha", 5e-4}, {"beta", 0.75}, {"k", 2.0}};
+  const auto pad = [](std::int64_t p, std::int64_t groups) { return Attributes{{"pad", p}, {"groups", groups}}; };
   return NetworkBuilder({batch, 3, 227, 227})
       .conv("conv1", 96, 11, {{"stride", std::int64_t{4}}})
       .relu("relu1")
@@ -126,7 +126,7 @@ class Runner {
  public:
   Runner(const Graph& graph, Mode mode)
       : executor_(std::make_shared<const Plan>(
-            graph, mode, mode == Mode::training ? Gradients::applied : Gradients::in_parameters)) {
+            graph, mode, cpu_backend(), mode == Mode::training ? Gradients::applied : Gradients::in_parameters)) {
     fill_normal(executor_.input(0), 1, 1000, 0.0, 1.0);
     if (mode == Mode::training) {
       const View labels = executor_.input(1);

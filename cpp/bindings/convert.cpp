@@ -5,25 +5,49 @@
 namespace fastcnn::bindings {
 namespace {
 
-ArrayType array_type(const py::dtype& dtype) {
+[[noreturn]] void refuse(const py::dtype& dtype) {
+  std::string known;
+  for (const DType type : all_dtypes) known.append(known.empty() ? "" : ", ").append(name_of(type));
+  throw DTypeError("expected an array of " + known + " in native byte order, got " +
+                   std::string(py::str(static_cast<const py::handle&>(dtype))));
+}
+
+// NumPy has no bfloat16: it is ml_dtypes' or, where `wanted` is that type, the bits as uint16.
+DType array_type(const py::dtype& dtype, std::optional<DType> wanted) {
   const char kind = dtype.kind();
   const auto bytes = dtype.itemsize();
   const char order = dtype.byteorder();
-  if (order == '=' || order == '|') {
-    if (kind == 'f' && bytes == 4) return ArrayType::float32;
-    if (kind == 'f' && bytes == 8) return ArrayType::float64;
-    if (kind == 'u' && bytes == 1) return ArrayType::uint8;
-    if (kind == 'i' && bytes == 4) return ArrayType::int32;
-    if (kind == 'i' && bytes == 8) return ArrayType::int64;
+  if (order != '=' && order != '|') refuse(dtype);
+  if (kind == 'f' && bytes == 4) return DType::float32;
+  if (kind == 'f' && bytes == 8) return DType::float64;
+  if (kind == 'f' && bytes == 2) return DType::float16;
+  if (kind == 'u' && bytes == 1) return DType::uint8;
+  if (kind == 'i' && bytes == 1) return DType::int8;
+  if (kind == 'i' && bytes == 4) return DType::int32;
+  if (kind == 'i' && bytes == 8) return DType::int64;
+  if (kind == 'u' && bytes == 2 && wanted == DType::bfloat16) return DType::bfloat16;
+  if (bytes == 2 && std::string(py::str(dtype.attr("name"))) == "bfloat16") return DType::bfloat16;
+  refuse(dtype);
+}
+
+py::dtype bfloat16_dtype() {
+  try {
+    return py::dtype::from_args(py::module_::import("ml_dtypes").attr("bfloat16"));
+  } catch (py::error_already_set& error) {
+    if (!error.matches(PyExc_ImportError)) throw;
+    return py::dtype::of<std::uint16_t>();
   }
-  throw DTypeError("expected an array of float32, float64, uint8, int32 or int64 in native byte order, got " +
-                   std::string(py::str(static_cast<const py::handle&>(dtype))));
 }
 
 py::dtype numpy_dtype(DType dtype) {
   switch (dtype) {
     case DType::float32: return py::dtype::of<float>();
     case DType::float64: return py::dtype::of<double>();
+    case DType::bfloat16: return bfloat16_dtype();
+    case DType::float16: return py::dtype("float16");
+    case DType::int8: return py::dtype::of<std::int8_t>();
+    case DType::uint8: return py::dtype::of<std::uint8_t>();
+    case DType::int32: return py::dtype::of<std::int32_t>();
     case DType::int64: break;
   }
   return py::dtype::of<std::int64_t>();
@@ -44,24 +68,20 @@ Shape to_shape(const py::sequence& extents) {
 }
 
 DType to_dtype(std::string_view name) {
-  for (const DType dtype : {DType::float32, DType::float64, DType::int64}) {
+  std::string known;
+  for (const DType dtype : all_dtypes) {
     if (name == name_of(dtype)) return dtype;
+    known.append(known.empty() ? "" : ", ").append(name_of(dtype));
   }
-  throw DTypeError("expected float32, float64 or int64, got " + std::string(name));
+  throw DTypeError("expected " + known + ", got " + std::string(name));
 }
 
-StridedArray to_strided(const py::array& array) {
-  StridedArray strided{.data = array.data(), .type = array_type(array.dtype()), .shape = {}, .strides = {}};
+StridedArray to_strided(const py::array& array, std::optional<DType> wanted) {
+  StridedArray strided{.data = array.data(), .type = array_type(array.dtype(), wanted), .shape = {}, .strides = {}};
   const auto rank = static_cast<std::size_t>(array.ndim());
   const std::vector<std::int64_t> extents(array.shape(), array.shape() + rank);
   strided.shape = Shape(extents);
   std::copy_n(array.strides(), rank, strided.strides.begin());
-  return strided;
-}
-
-std::vector<StridedArray> to_strided(const std::vector<py::array>& arrays) {
-  std::vector<StridedArray> strided;
-  for (const py::array& array : arrays) strided.push_back(to_strided(array));
   return strided;
 }
 

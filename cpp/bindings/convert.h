@@ -4,11 +4,12 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/layout.h"
+#include "core/strided_array.h"
 #include "core/tensor.h"
 
 namespace fastcnn::bindings {
@@ -17,13 +18,12 @@ namespace py = pybind11;
 
 py::tuple to_tuple(const Shape& shape);
 Shape to_shape(const py::sequence& extents);
-// Throws DTypeError for anything but float32, float64 and int64.
+// Throws DTypeError for a name that no element type has.
 DType to_dtype(std::string_view name);
 
-// Refers to the array's memory, so the array must outlive it. Throws DTypeError for element types that
-// the core doesn't read.
-StridedArray to_strided(const py::array& array);
-std::vector<StridedArray> to_strided(const std::vector<py::array>& arrays);
+// Refers to the array's memory, so the array must outlive it. `wanted`: what it will become. Throws DTypeError for
+// element types that the core doesn't read.
+StridedArray to_strided(const py::array& array, std::optional<DType> wanted = {});
 
 // C-contiguous, of that shape and type, not initialised.
 py::array new_array(const Spec& spec);

@@ -2,6 +2,7 @@
 // done without.
 #include <pybind11/stl.h>
 
+#include "backend/cpu/backend.h"
 #include "bindings/convert.h"
 #include "bindings/optim.h"
 #include "graph/executor.h"
@@ -11,6 +12,29 @@ namespace fastcnn::bindings {
 namespace {
 
 Mode to_mode(bool training) { return training ? Mode::training : Mode::inference; }
+
+py::object to_object(const Attribute& attribute) {
+  return std::visit(
+      []<class T>(const T& value) -> py::object {
+        if constexpr (requires { value.size(); } && !std::is_same_v<T, std::string>)
+          return py::tuple(py::cast(value));
+        else
+          return py::cast(value);
+      },
+      attribute);
+}
+
+py::dict to_dict(const Attributes& attributes) {
+  py::dict dict;
+  for (const auto& [name, value] : attributes) dict[py::str(name)] = to_object(value);
+  return dict;
+}
+
+py::list shapes_of(const Graph& graph, const std::vector<ValueId>& values) {
+  py::list shapes;
+  for (const ValueId v : values) shapes.append(to_tuple(graph.spec(v).shape));
+  return shapes;
+}
 
 py::list describe_nodes(const Graph& graph) {
   py::list nodes;
@@ -23,16 +47,68 @@ py::list describe_nodes(const Graph& graph) {
       parameters.append(graph.parameters()[index].parameter);
     }
     py::dict entry;
-    entry["name"] = node.name;
+    entry["name"] = node.name();
+    entry["layers"] = node.layers;
     entry["kind"] = std::string(node.op->kind());
+    entry["attributes"] = to_dict(node.op->attributes());
+    entry["inputs"] = node.inputs;
+    entry["outputs"] = node.outputs;
     entry["description"] = node.op->describe(x);
-    entry["output_shape"] = to_tuple(graph.spec(node.output).shape);
+    entry["output_shape"] = to_tuple(graph.spec(node.outputs[0]).shape);
+    entry["output_shapes"] = shapes_of(graph, node.outputs);
     entry["parameters"] = parameters;
     entry["macs"] = node.op->macs(x);
-    entry["algorithm"] = node.op->algorithm(x);
     nodes.append(entry);
   }
   return nodes;
+}
+
+const char* name_of_kind(Value::Kind kind) {
+  switch (kind) {
+    case Value::Kind::input: return "input";
+    case Value::Kind::parameter: return "parameter";
+    case Value::Kind::node: break;
+  }
+  return "node";
+}
+
+py::list describe_values(const Graph& graph) {
+  py::list values;
+  for (std::size_t v = 0; v < graph.values().size(); ++v) {
+    const Value& value = graph.values()[v];
+    py::dict entry;
+    entry["kind"] = name_of_kind(value.kind);
+    entry["index"] = value.index;
+    entry["output"] = value.output;
+    entry["name"] = value.kind == Value::Kind::input       ? graph.inputs()[static_cast<std::size_t>(value.index)].name
+                    : value.kind == Value::Kind::parameter ? graph.parameters()[static_cast<std::size_t>(value.index)].name
+                                                           : graph.producer(static_cast<ValueId>(v));
+    entry["shape"] = to_tuple(value.spec.shape);
+    entry["dtype"] = name_of(value.spec.dtype);
+    entry["channels_last"] = value.spec.is_channels_last();
+    values.append(entry);
+  }
+  return values;
+}
+
+template <class Items>
+std::vector<ValueId> values_of(const Items& items) {
+  std::vector<ValueId> values;
+  for (const auto& item : items) values.push_back(item.value);
+  return values;
+}
+
+py::list describe_algorithms(const Step& step) {
+  py::list list;
+  if (step.kernel == nullptr) return list;
+  for (const AlgorithmChoice& choice : step.kernel->algorithms()) {
+    py::dict entry;
+    entry["pass"] = choice.part;
+    entry["name"] = choice.name;
+    entry["passed_over"] = choice.passed_over;
+    list.append(entry);
+  }
+  return list;
 }
 
 py::list output_specs(const Plan& plan) {
@@ -58,7 +134,10 @@ py::list describe_steps(const Plan& plan) {
       entry["name"] = plan.step_name(step);
       entry["node"] = step.node;
       entry["phase"] = steps == &plan.forward_steps() ? "forward" : "backward";
-      entry["dtype"] = name_of((step.kind == Step::Kind::backward ? step.dy : step.y).spec.dtype);
+      entry["dtype"] = name_of((step.kind == Step::Kind::backward ? step.dy : step.y)[0].spec.dtype);
+      entry["layers"] = step.node < 0 ? std::vector<std::string>()
+                                      : plan.graph().nodes()[static_cast<std::size_t>(step.node)].layers;
+      entry["algorithms"] = describe_algorithms(step);
       entry["operations"] = cost.operations;
       entry["bytes"] = cost.bytes;
       list.append(entry);
@@ -82,9 +161,8 @@ py::list step_calls(const Executor& executor) {
 class Outputs {
  public:
   explicit Outputs(const Executor& executor) : executor_(executor) {
-    const std::size_t count = executor.plan().outputs().size();
-    for (std::size_t i = 0; i < count; ++i) {
-      arrays_.push_back(new_array(executor.output(static_cast<int>(i)).spec));
+    for (const Place& place : executor.plan().outputs()) {
+      arrays_.push_back(new_array(place.spec));
       memory_.push_back(arrays_.back().mutable_data());
     }
   }
@@ -99,6 +177,14 @@ class Outputs {
   std::vector<void*> memory_;
 };
 
+std::vector<StridedArray> to_strided_inputs(const Executor& executor, const std::vector<py::array>& inputs) {
+  const std::vector<Place>& places = executor.plan().inputs();
+  std::vector<StridedArray> strided;
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    strided.push_back(to_strided(inputs[i], i < places.size() ? std::optional(places[i].spec.dtype) : std::nullopt));
+  return strided;
+}
+
 void set_inputs(Executor& executor, const std::vector<StridedArray>& inputs) {
   const std::size_t expected = executor.plan().inputs().size();
   if (inputs.size() != expected) {
@@ -109,7 +195,7 @@ void set_inputs(Executor& executor, const std::vector<StridedArray>& inputs) {
 
 std::vector<py::array> run(Executor& executor, const std::vector<py::array>& inputs, std::uint64_t seed,
                            std::uint64_t step) {
-  const std::vector<StridedArray> strided = to_strided(inputs);
+  const std::vector<StridedArray> strided = to_strided_inputs(executor, inputs);
   Outputs outputs(executor);
   {
     const py::gil_scoped_release release;
@@ -122,7 +208,7 @@ std::vector<py::array> run(Executor& executor, const std::vector<py::array>& inp
 
 std::vector<py::array> run_train_step(Executor& executor, const std::vector<py::array>& inputs, Sgd& sgd,
                                       std::uint64_t seed, std::uint64_t step) {
-  const std::vector<StridedArray> strided = to_strided(inputs);
+  const std::vector<StridedArray> strided = to_strided_inputs(executor, inputs);
   Outputs outputs(executor);
   {
     const py::gil_scoped_release release;
@@ -153,7 +239,8 @@ std::vector<py::array> run_backward(Executor& executor, const std::vector<py::ar
     results.push_back(new_array(graph.spec(graph.inputs()[i].value)));
     memory.push_back(results.back().mutable_data());
   }
-  const std::vector<StridedArray> strided = to_strided(gradients);
+  std::vector<StridedArray> strided;
+  for (std::size_t i = 0; i < seeds.size(); ++i) strided.push_back(to_strided(gradients[i], seeds[i].spec.dtype));
   {
     const py::gil_scoped_release release;
     for (std::size_t i = 0; i < seeds.size(); ++i) copy_in(strided[i], seeds[i]);
@@ -183,15 +270,25 @@ void bind_graph(py::module_& module) {
             return graph.add(op, std::move(inputs), std::move(name));
           },
           py::arg("op"), py::arg("inputs"), py::arg("name"))
+      .def(
+          "add_node",
+          [](Graph& graph, const std::shared_ptr<Op>& op, std::vector<ValueId> inputs, std::string name) {
+            return graph.add_node(op, std::move(inputs), {std::move(name)});
+          },
+          py::arg("op"), py::arg("inputs"), py::arg("name"))
       .def("output", &Graph::output, py::arg("value"), py::arg("seeded"))
       .def("shape", [](const Graph& graph, ValueId v) { return to_tuple(graph.spec(v).shape); }, py::arg("value"))
       .def("dtype", [](const Graph& graph, ValueId v) { return name_of(graph.spec(v).dtype); }, py::arg("value"))
-      .def("nodes", describe_nodes);
+      .def("nodes", describe_nodes)
+      .def("values", describe_values)
+      .def_property_readonly("inputs", [](const Graph& graph) { return values_of(graph.inputs()); })
+      .def_property_readonly("parameters", [](const Graph& graph) { return values_of(graph.parameters()); })
+      .def_property_readonly("outputs", [](const Graph& graph) { return values_of(graph.outputs()); });
 
   py::class_<Plan, std::shared_ptr<Plan>>(module, "Plan")
       .def(py::init([](const Graph& graph, bool training, bool applies_gradients) {
              const py::gil_scoped_release release;
-             return std::make_shared<Plan>(graph, to_mode(training),
+             return std::make_shared<Plan>(graph, to_mode(training), cpu_backend(),
                                            applies_gradients ? Gradients::applied : Gradients::in_parameters);
            }),
            py::arg("graph"), py::arg("training"), py::arg("applies_gradients") = false)
@@ -199,6 +296,7 @@ void bind_graph(py::module_& module) {
       .def_property_readonly("arena_bytes", &Plan::arena_bytes)
       .def("explain", &Plan::explain)
       .def("nodes", [](const Plan& plan) { return describe_nodes(plan.graph()); })
+      .def_property_readonly("graph", &Plan::graph, py::return_value_policy::reference_internal)
       .def_property_readonly("scratch_per_thread", [](const Plan& plan) { return plan.scratch().per_thread; })
       .def_property_readonly("prepared_bytes", &Plan::prepared_bytes)
       .def_property_readonly("output_bytes", output_bytes)
@@ -214,6 +312,7 @@ void bind_graph(py::module_& module) {
       .def("run", run, py::arg("inputs"), py::arg("seed"), py::arg("step"))
       .def("backward", run_backward, py::arg("gradients"))
       .def("train_step", run_train_step, py::arg("inputs"), py::arg("sgd"), py::arg("seed"), py::arg("step"))
+      .def("release", &Executor::release)
       .def("set_timing", &Executor::set_timing, py::arg("on"))
       .def("step_seconds", &Executor::step_seconds)
       .def("step_calls", step_calls);

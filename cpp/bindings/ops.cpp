@@ -36,7 +36,7 @@ void bind_ops(py::module_& module) {
   module.def(
       "make_op",
       [](const std::string& kind, const py::kwargs& keywords) {
-        std::map<std::string, Attribute, std::less<>> attributes;
+        Attributes attributes;
         for (const auto& [key, value] : keywords) {
           const auto name = key.cast<std::string>();
           attributes.emplace(name, to_attribute(kind + ": " + name, value));

@@ -1,10 +1,11 @@
 // Threads, instruction sets, GEMM providers, and what this build is.
 #include "bindings/convert.h"
 #include "core/thread_pool.h"
-#include "cpu/gemm.h"
-#include "cpu/isa.h"
-#include "cpu/measure.h"
-#include "ops/conv2d_algorithm.h"
+#include "backend/cpu/gemm.h"
+#include "backend/cpu/isa.h"
+#include "backend/cpu/measure.h"
+#include "backend/cpu/policy.h"
+#include "backend/cpu/conv2d/algorithm.h"
 
 namespace fastcnn::bindings {
 namespace {
@@ -44,7 +45,7 @@ void bind_runtime(py::module_& module) {
   module.def("active_isa", [] { return std::string(name_of(active_isa())); });
   module.def("available_isas", [] { return names_of(available_isas()); });
 
-  module.def("conv_algorithms", &allowed_conv2d_algorithms);
+  module.def("conv_algorithms", &allowed_conv2d_algorithm_names);
   module.def("set_conv_algorithms", &set_conv2d_algorithms, py::arg("names"));
 
   module.def("gemm_provider", [] { return std::string(name_of(gemm_provider())); });
@@ -54,6 +55,12 @@ void bind_runtime(py::module_& module) {
   module.def(
       "gemm_provider_details", [](std::string_view name) { return gemm_provider_details(to_provider(name)); },
       py::arg("name"));
+
+  // What plans depend on besides their graph, as one number: those made under another are not to be used.
+  module.def("policy", [] {
+    const Policy policy = current_policy();
+    return static_cast<std::uint64_t>(policy.gemm) << 32 | policy.conv2d_algorithms;
+  });
 
   module.def("measure_flops", &measure_flops, py::arg("threads"), py::call_guard<py::gil_scoped_release>());
   module.def("measure_read_bandwidth", &measure_read_bandwidth, py::arg("threads"),

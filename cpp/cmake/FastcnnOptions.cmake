@@ -23,10 +23,10 @@ option(FASTCNN_BUILD_BENCHMARKS "Build the C++ benchmarks (Google Benchmark)" OF
 option(FASTCNN_FETCH_DEPENDENCIES "Download GoogleTest and Google Benchmark where they are not installed" OFF)
 
 if(FASTCNN_CUDA STREQUAL "ON")
-  message(FATAL_ERROR "FASTCNN_CUDA=ON: the CUDA backend is not there yet (see cpp/cuda/README.md). "
+  message(FATAL_ERROR "FASTCNN_CUDA=ON: the CUDA backend is not there yet (see cpp/backend/cuda/README.md). "
     "Choose FASTCNN_CUDA=OFF, or AUTO to take it as soon as it is.")
 elseif(FASTCNN_CUDA STREQUAL "AUTO")
-  message(STATUS "FASTCNN_CUDA=AUTO: built without CUDA, the backend is not there yet (see cpp/cuda/README.md)")
+  message(STATUS "FASTCNN_CUDA=AUTO: built without CUDA, the backend is not there yet (see cpp/backend/cuda/README.md)")
 endif()
 
 # The kernels are written with the vector extensions of GCC and Clang.

@@ -26,14 +26,12 @@ void use_large_pages([[maybe_unused]] std::byte* p, [[maybe_unused]] std::size_t
 
 }  // namespace
 
-void AlignedDelete::operator()(std::byte* p) const { ::operator delete[](p, std::align_val_t{alignment}); }
-
 Buffer allocate(std::size_t bytes) {
   const std::size_t size = align_up(bytes > 0 ? bytes : 1);
   auto* p = static_cast<std::byte*>(::operator new[](size, std::align_val_t{alignment}));
   use_large_pages(p, size);
   std::memset(p, 0, size);
-  return Buffer(p);
+  return Buffer(p, [](std::byte* memory) { ::operator delete[](memory, std::align_val_t{alignment}); });
 }
 
 }  // namespace fastcnn

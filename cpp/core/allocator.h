@@ -10,13 +10,10 @@ inline constexpr std::size_t alignment = 64;
 
 constexpr std::size_t align_up(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
-struct AlignedDelete {
-  void operator()(std::byte* p) const;
-};
+// Memory of the host or of a device, freed with its last owner.
+using Buffer = std::shared_ptr<std::byte>;
 
-using Buffer = std::unique_ptr<std::byte[], AlignedDelete>;
-
-// Zeroed, `alignment`-aligned; never null, also for 0 bytes. Throws std::bad_alloc.
+// Of the host: zeroed, `alignment`-aligned; never null, also for 0 bytes. Throws std::bad_alloc.
 Buffer allocate(std::size_t bytes);
 
 }  // namespace fastcnn

@@ -1,6 +1,7 @@
 // What the core throws. The bindings turn each into the Python exception named beside it.
 #pragma once
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -9,7 +10,14 @@ namespace fastcnn {
 // Base of all; RuntimeError in Python.
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  // `input`: which input of an op the message speaks of, where it is one.
+  explicit Error(const std::string& message, std::optional<int> input = {})
+      : std::runtime_error(message), input_(input) {}
+
+  std::optional<int> input() const { return input_; }
+
+ private:
+  std::optional<int> input_;
 };
 
 // Extents that don't fit together; ValueError.

@@ -1,36 +1,19 @@
-// The door: strided arrays of the caller (NCHW and OIHW as PyTorch and ONNX have them, any strides,
-// any numeric type below) to and from the storage rule of core/tensor.h.
+// In which order the elements of a tensor lie in memory.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
-#include "core/tensor.h"
+#include "core/shape.h"
 
 namespace fastcnn {
 
-enum class ArrayType : std::uint8_t { float32, float64, uint8, int32, int64 };
-
-const char* name_of(ArrayType type);
-
-// A caller's array: shape as logical extents; strides in bytes, may be negative or 0, and need not
-// keep elements aligned.
-struct StridedArray {
-  const void* data = nullptr;
-  ArrayType type = ArrayType::float32;
-  Shape shape;
-  std::array<std::int64_t, Shape::max_rank> strides{};
+enum class Layout : std::uint8_t {
+  row_major,
+  channels_last,  // of rank 4: element (n, c, h, w) of (N, C, H, W) lies at ((n*H + h)*W + w)*C + c
 };
 
-// Converts by value (uint8 200 becomes 200.0f). Throws ShapeError when the shapes differ, DTypeError when
-// numbers with fractions would become integers.
-void copy_in(const StridedArray& source, View destination);
-
-// Writes row-major logical order (NCHW) of the same element type to `destination`, which is aligned
-// for it.
-void copy_out(ConstView source, void* destination);
-
-// Byte strides under which the logical axes of a stored tensor are read.
-std::array<std::int64_t, Shape::max_rank> storage_strides(const Spec& spec);
+// What a tensor gets unless somebody says otherwise: images and filters, of rank 4, are channels-last. Whoever wants to
+// know how a tensor lies asks its Spec, never its rank.
+constexpr Layout default_layout(int rank) { return rank == 4 ? Layout::channels_last : Layout::row_major; }
 
 }  // namespace fastcnn

@@ -1,23 +1,27 @@
-// Tensors: views that ops work on, and owners that hold parameters.
-//
-// One storage rule: rank 4 is stored channels-last, so element (n, c, h, w) of shape (N, C, H, W)
-// lies at ((n*H + h)*W + w)*C + c; every other rank is stored row-major. Convolution weights of
-// shape (c_out, c_in/groups, k_h, k_w) follow the same rule, so their rows read (k_h, k_w, c_in).
+// Tensors: views that kernels work on, and owners that hold parameters.
 #pragma once
-
-#include <memory>
 
 #include "core/allocator.h"
 #include "core/dtype.h"
+#include "core/layout.h"
 #include "core/shape.h"
 
 namespace fastcnn {
 
-// Shape and element type: all that shape inference and planning know of a tensor.
+// Shape, element type and storage order: all that shape inference and planning know of a tensor.
 struct Spec {
   Shape shape;
   DType dtype = DType::float32;
+  Layout layout = Layout::row_major;
 
+  Spec() = default;
+  Spec(Shape extents, DType type = DType::float32) : Spec(extents, type, default_layout(extents.rank())) {}
+  // Throws ShapeError for channels-last tensors of another rank than 4.
+  Spec(Shape extents, DType type, Layout order);
+
+  bool is_channels_last() const { return layout == Layout::channels_last; }
+  // Extents from the outermost to the innermost in memory.
+  Shape storage_shape() const;
   std::size_t bytes() const { return static_cast<std::size_t>(shape.numel()) * size_of(dtype); }
   bool operator==(const Spec&) const = default;
 };
@@ -58,7 +62,7 @@ class Tensor {
 
  private:
   Spec spec_;
-  std::shared_ptr<std::byte> data_;
+  Buffer data_;
 };
 
 }  // namespace fastcnn

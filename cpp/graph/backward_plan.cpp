@@ -36,8 +36,10 @@ void PlanBuilder::lay_out_backward(std::size_t n) {
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
     if (needs.x >> i & 1u) restore(node.inputs[i]);
   }
-  if (needs.y) restore(node.output);
-  Step step{.kind = Step::Kind::backward, .node = static_cast<int>(n)};
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    if (needs.y >> i & 1u) restore(node.outputs[i]);
+  }
+  Step step{.kind = Step::Kind::backward, .node = static_cast<int>(n), .kernel = make_kernel(node, Pass::backward)};
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
     Place operand{.spec = x[i]};
     if (node.inputs[i] != no_value) {
@@ -46,13 +48,17 @@ void PlanBuilder::lay_out_backward(std::size_t n) {
     }
     step.x.push_back(operand);
   }
-  step.y = needs.y ? place(node.output) : Place{.spec = graph_.spec(node.output)};
-  step.dy = gradients_[static_cast<std::size_t>(node.output)];
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    const ValueId v = node.outputs[i];
+    const Place& gradient = gradients_[static_cast<std::size_t>(v)];
+    step.y.push_back((needs.y >> i & 1u) ? place(v) : Place{.spec = graph_.spec(v)});
+    step.dy.push_back(gradient ? gradient : Place{.spec = graph_.spec(v)});
+  }
   step.saved = saved_[n];
-  step.updates = updated_by(node, x);
+  step.updates = updated_by(node, *step.kernel);
   if (step.updates >= 0) is_updated_[static_cast<std::size_t>(step.updates)] = true;
-  for (std::size_t i = 0; i < node.inputs.size(); ++i) step.dx.push_back(gradient_place(node, i, step.dy, x));
-  step.scratch = new_scratch(*node.op, x, Phase::backward);
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) step.dx.push_back(gradient_place(node, i, step));
+  step.scratch = new_scratch(*step.kernel);
   const std::vector<Place> pieces = step.dx;
   layout_.backward.push_back(std::move(step));
   for (std::size_t i = 0; i < pieces.size(); ++i) {
@@ -64,38 +70,40 @@ void PlanBuilder::restore(ValueId value) {
   if (value == no_value || !absent_[static_cast<std::size_t>(value)]) return;
   absent_[static_cast<std::size_t>(value)] = false;
   const auto n = static_cast<std::size_t>(graph_.values()[static_cast<std::size_t>(value)].index);
-  const Node& node = graph_.nodes()[n];
-  Step step{.kind = Step::Kind::recompute, .node = static_cast<int>(n)};
+  const Node& node = graph_.nodes()[n];  // of one output: others are kept
+  Step step{.kind = Step::Kind::recompute, .node = static_cast<int>(n), .kernel = make_kernel(node, Pass::recompute)};
   for (const ValueId v : node.inputs) {
     restore(v);
     step.x.push_back(v == no_value ? Place{} : place(v));
   }
-  step.y = places_[static_cast<std::size_t>(value)] = new_block(graph_.spec(value));
+  places_[static_cast<std::size_t>(value)] = new_block(graph_.spec(value));
+  step.y.push_back(place(value));
   step.saved = saved_[n];
-  step.scratch = new_scratch(*node.op, graph_.input_specs(node), Phase::forward);
+  step.scratch = new_scratch(*step.kernel);
   layout_.backward.push_back(std::move(step));
 }
 
-Place PlanBuilder::gradient_place(const Node& node, std::size_t i, const Place& dy, Specs x) {
+Place PlanBuilder::gradient_place(const Node& node, std::size_t i, const Step& step) {
   const ValueId v = node.inputs[i];
-  if (!flow_.is_wanted(v) || !node.op->differentiable(static_cast<int>(i))) return {.spec = x[i]};
+  const Spec& spec = graph_.spec(v);
+  if (!flow_.is_wanted(v) || !node.op->differentiable(static_cast<int>(i))) return {.spec = spec};
   const Value& value = graph_.values()[static_cast<std::size_t>(v)];
   if (value.kind == Value::Kind::parameter) {
     const auto p = static_cast<std::size_t>(value.index);
-    if (is_updated_[p]) return {.spec = x[i]};
+    if (is_updated_[p]) return {.spec = spec};
     if (parameter_gradients_ == Gradients::in_parameters && !has_gradient_place_[p]) {
       has_gradient_place_[p] = true;
-      return {Place::Where::parameter_grad, p, value.spec};
+      return {Place::Where::parameter_grad, p, spec};
     }
   }
-  if (i == 0 && node.op->backward_in_place(x) && dy.spec.bytes() == x[0].bytes()) {
-    return {Place::Where::arena, dy.at, x[0]};
-  }
-  return new_block(x[i]);
+  const Place& dy = step.dy[0];
+  if (i == 0 && dy && step.kernel->in_place() && dy.spec.bytes() == spec.bytes())
+    return {Place::Where::arena, dy.at, spec};
+  return new_block(spec);
 }
 
-int PlanBuilder::updated_by(const Node& node, Specs x) const {
-  const int input = node.op->gives_pieces(x);
+int PlanBuilder::updated_by(const Node& node, const Kernel& kernel) const {
+  const int input = kernel.gives_pieces();
   if (input < 0 || parameter_gradients_ != Gradients::applied) return -1;
   const ValueId v = node.inputs[static_cast<std::size_t>(input)];
   const Value& value = graph_.values()[static_cast<std::size_t>(v)];
@@ -110,14 +118,14 @@ void PlanBuilder::contribute(ValueId value, const Place& piece) {
   Place& gradient = gradients_[static_cast<std::size_t>(value)];
   const Value& v = graph_.values()[static_cast<std::size_t>(value)];
   if (gradient) {
-    layout_.backward.push_back({.kind = Step::Kind::accumulate, .x = {piece}, .y = gradient});
+    layout_.backward.push_back({.kind = Step::Kind::accumulate, .x = {piece}, .y = {gradient}});
   } else if (v.kind == Value::Kind::parameter && piece.where == Place::Where::arena &&
              parameter_gradients_ == Gradients::in_parameters) {
     // A parameter that is itself a seeded output.
     const auto p = static_cast<std::size_t>(v.index);
     has_gradient_place_[p] = true;
     gradient = {Place::Where::parameter_grad, p, v.spec};
-    layout_.backward.push_back({.kind = Step::Kind::copy, .x = {piece}, .y = gradient});
+    layout_.backward.push_back({.kind = Step::Kind::copy, .x = {piece}, .y = {gradient}});
   } else {
     gradient = piece;
   }
@@ -130,7 +138,7 @@ void PlanBuilder::finish_gradients() {
     if (!flow_.is_wanted(v) || gradient || is_updated_[p]) continue;
     const bool in_parameter = parameter_gradients_ == Gradients::in_parameters;
     gradient = in_parameter ? Place{Place::Where::parameter_grad, p, graph_.spec(v)} : new_block(graph_.spec(v));
-    layout_.backward.push_back({.kind = Step::Kind::zero, .y = gradient});
+    layout_.backward.push_back({.kind = Step::Kind::zero, .y = {gradient}});
   }
   for (const GraphInput& input : graph_.inputs()) {
     Place gradient;
@@ -138,7 +146,7 @@ void PlanBuilder::finish_gradients() {
       gradient = gradients_[static_cast<std::size_t>(input.value)];
       if (!gradient) {
         gradient = new_block(graph_.spec(input.value));
-        layout_.backward.push_back({.kind = Step::Kind::zero, .y = gradient});
+        layout_.backward.push_back({.kind = Step::Kind::zero, .y = {gradient}});
       }
     }
     layout_.input_grads.push_back(gradient);
@@ -165,14 +173,14 @@ void PlanBuilder::lay_out_updates() {
       if (place.where == Place::Where::arena && owner[place.at] != nobody) due[owner[place.at]] = s + 1;
     };
     std::ranges::for_each(steps[s].x, note);
-    note(steps[s].y);
+    std::ranges::for_each(steps[s].y, note);
     std::ranges::for_each(steps[s].dx, note);
   }
   for (std::size_t s = 0; s <= steps.size(); ++s) {
     if (s > 0) layout_.backward.push_back(steps[s - 1]);
     for (std::size_t p = 0; p < parameters.size(); ++p) {
       if (due[p] != s || !awaits(p)) continue;
-      layout_.backward.push_back({.kind = Step::Kind::update, .x = {gradient(p)}, .y = place(parameters[p].value)});
+      layout_.backward.push_back({.kind = Step::Kind::update, .x = {gradient(p)}, .y = {place(parameters[p].value)}});
     }
   }
 }

@@ -1,5 +1,7 @@
 #include "graph/gradient_flow.h"
 
+#include <algorithm>
+
 namespace fastcnn {
 namespace {
 
@@ -30,7 +32,9 @@ GradientFlow gradient_flow(const Graph& graph, Mode mode) {
   }
   for (const Node& node : graph.nodes()) {
     for_each_differentiable(graph, node, [&](std::size_t v) {
-      if (flow.wanted[v]) flow.wanted[static_cast<std::size_t>(node.output)] = true;
+      if (!flow.wanted[v]) return;
+      for (const ValueId y : node.outputs)
+        if (is_floating(graph.spec(y).dtype)) flow.wanted[static_cast<std::size_t>(y)] = true;
     });
   }
 
@@ -40,8 +44,10 @@ GradientFlow gradient_flow(const Graph& graph, Mode mode) {
   }
   for (std::size_t i = graph.nodes().size(); i-- > 0;) {
     const Node& node = graph.nodes()[i];
-    const auto y = static_cast<std::size_t>(node.output);
-    flow.runs[i] = arrives[y] && flow.wanted[y];
+    flow.runs[i] = std::ranges::any_of(node.outputs, [&](ValueId v) {
+      const auto y = static_cast<std::size_t>(v);
+      return arrives[y] && flow.wanted[y];
+    });
     if (flow.runs[i]) for_each_differentiable(graph, node, [&](std::size_t v) { arrives[v] = true; });
   }
   return flow;

@@ -12,7 +12,7 @@ struct GradientFlow {
   // Per value: a parameter with requires_grad, an input that asks, or computed from one of these, so
   // that its gradient is of use. Nothing is, at inference.
   std::vector<bool> wanted;
-  // Per node: its output's gradient arrives from a seeded output, and is wanted.
+  // Per node: the gradient of an output arrives from a seeded output, and is wanted.
   std::vector<bool> runs;
 
   bool is_wanted(ValueId value) const { return value != no_value && wanted[static_cast<std::size_t>(value)]; }

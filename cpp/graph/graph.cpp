@@ -18,16 +18,16 @@ std::string description(const Op& op, Specs x) {
   }
 }
 
-// The inputs that flow through the model, as the reader of an error wants to see them: one input as
-// ", from pool1; x=(8, 64, 27, 27)", several as "; x=(8, 64) from fc1, (8, 32) from fc2".
-std::string provenance(const Graph& graph, const std::vector<ValueId>& inputs, const std::string& what) {
+// The inputs that flow through the model, as the reader of an error wants to see them: the one that it is about as
+// ", from pool1; x=(8, 64, 27, 27)", else "; x=(8, 64) from fc1, (8, 32) from fc2".
+std::string provenance(const Graph& graph, const std::vector<ValueId>& inputs, const Error& error) {
   std::vector<ValueId> flowing;
   for (const ValueId v : inputs) {
     if (v != no_value && graph.values()[static_cast<std::size_t>(v)].kind != Value::Kind::parameter) {
       flowing.push_back(v);
     }
   }
-  if (flowing.size() == 1 && what.starts_with("input")) {
+  if (flowing.size() == 1 && error.input()) {
     return ", from " + graph.producer(flowing[0]) + "; x=" + graph.spec(flowing[0]).shape.str();
   }
   std::string text;
@@ -39,8 +39,14 @@ std::string provenance(const Graph& graph, const std::vector<ValueId>& inputs, c
 
 }  // namespace
 
-ValueId Graph::new_value(Value::Kind kind, std::size_t index, const Spec& spec) {
-  values_.push_back({kind, static_cast<int>(index), spec});
+std::string Node::name() const {
+  std::string name;
+  for (const std::string& layer : layers) name.append(name.empty() ? "" : " + ").append(layer);
+  return name;
+}
+
+ValueId Graph::new_value(Value::Kind kind, std::size_t index, const Spec& spec, int output) {
+  values_.push_back({kind, static_cast<int>(index), output, spec});
   return static_cast<ValueId>(values_.size()) - 1;
 }
 
@@ -68,24 +74,22 @@ ValueId Graph::parameter(ParameterPtr parameter, std::string name) {
   return value;
 }
 
-ValueId Graph::add(OpPtr op, std::vector<ValueId> inputs, std::string name) {
-  if (!inputs.empty() && inputs[0] == no_value) throw ValueError(name + ": the first input is missing");
-  std::vector<Spec> specs;
-  for (const ValueId v : inputs) {
+std::vector<ValueId> Graph::add_node(OpPtr op, std::vector<ValueId> inputs, std::vector<std::string> layers) {
+  Node node{.op = std::move(op), .inputs = std::move(inputs), .outputs = {}, .layers = std::move(layers)};
+  if (!node.inputs.empty() && node.inputs[0] == no_value)
+    throw ValueError(node.name() + ": the first input is missing");
+  for (const ValueId v : node.inputs)
     if (v != no_value) check_value(v);
-    specs.push_back(spec(v));
-  }
-  Spec output;
+  std::vector<Spec> outputs;
   try {
-    output = op->infer(specs);
+    outputs = node.op->infer(input_specs(node));
   } catch (const Error&) {
-    rethrow_with([&](const std::string& what) {
-      return name + " (" + description(*op, specs) + "): " + what + provenance(*this, inputs, what);
-    });
+    rethrow_with([&](const Error& error) { return explain(node, error); });
   }
-  const ValueId value = new_value(Value::Kind::node, nodes_.size(), output);
-  nodes_.push_back({std::move(op), std::move(inputs), value, std::move(name)});
-  return value;
+  for (const Spec& output : outputs)
+    node.outputs.push_back(new_value(Value::Kind::node, nodes_.size(), output, static_cast<int>(node.outputs.size())));
+  nodes_.push_back(std::move(node));
+  return nodes_.back().outputs;
 }
 
 void Graph::output(ValueId value, bool seeded) {
@@ -108,6 +112,17 @@ std::vector<Spec> Graph::input_specs(const Node& node) const {
   return specs;
 }
 
+std::vector<Spec> Graph::output_specs(const Node& node) const {
+  std::vector<Spec> specs;
+  for (const ValueId v : node.outputs) specs.push_back(spec(v));
+  return specs;
+}
+
+std::string Graph::explain(const Node& node, const Error& error) const {
+  return node.name() + " (" + description(*node.op, input_specs(node)) + "): " + error.what() +
+         provenance(*this, node.inputs, error);
+}
+
 bool Graph::are_parameters(const Node& node, std::uint32_t which) const {
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
     const ValueId v = node.inputs[i];
@@ -126,7 +141,7 @@ std::string Graph::producer(ValueId value) const {
     case Value::Kind::parameter: return "parameter " + parameters_[index].name;
     case Value::Kind::node: break;
   }
-  return nodes_[index].name;
+  return nodes_[index].name();
 }
 
 }  // namespace fastcnn

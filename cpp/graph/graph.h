@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "core/error.h"
 #include "graph/parameter.h"
 #include "ops/op.h"
 
@@ -17,7 +19,8 @@ inline constexpr ValueId no_value = -1;  // an absent optional input, such as a 
 struct Value {
   enum class Kind { input, parameter, node };
   Kind kind;
-  int index;  // into inputs(), parameters() or nodes()
+  int index;   // into inputs(), parameters() or nodes()
+  int output;  // of a node: which of its outputs
   Spec spec;
 };
 
@@ -36,8 +39,10 @@ struct GraphParameter {
 struct Node {
   OpPtr op;
   std::vector<ValueId> inputs;  // no_value where an optional input is absent
-  ValueId output;
-  std::string name;  // the layer's path in the model: "features.conv2"
+  std::vector<ValueId> outputs;
+  std::vector<std::string> layers;  // paths in the model; several where a pass has fused them
+
+  std::string name() const;  // "features.conv2", "conv1 + relu1"
 };
 
 struct GraphOutput {
@@ -50,11 +55,15 @@ class Graph {
   ValueId input(Spec spec, std::string name, bool requires_grad = false);
   // The same parameter given twice is one value.
   ValueId parameter(ParameterPtr parameter, std::string name);
-  // Infers the output. An error of the op comes out with the layer's name, its description, the
-  // offending input's producer and the shapes in front:
+  // Infers the outputs. An error of the op comes out with the layer's name, its description, the
+  // offending input's producer and the shapes around it:
   // "conv2 (Conv2d 96→256, groups=2): input has 64 channels, expected 96, from pool1; x=(8, 64, 27, 27)".
   // Throws ValueError for a value that this graph doesn't have.
-  ValueId add(OpPtr op, std::vector<ValueId> inputs, std::string name);
+  std::vector<ValueId> add_node(OpPtr op, std::vector<ValueId> inputs, std::vector<std::string> layers);
+  // The first output, for ops that have one.
+  ValueId add(OpPtr op, std::vector<ValueId> inputs, std::string name) {
+    return add_node(std::move(op), std::move(inputs), {std::move(name)})[0];
+  }
   // `seeded`: backward starts from a gradient that the caller gives for this output. An output that
   // is only looked at (logits beside their loss) is not seeded. Only floating-point values can be.
   void output(ValueId value, bool seeded = true);
@@ -67,12 +76,15 @@ class Graph {
 
   const Spec& spec(ValueId value) const;  // rank-0 spec for no_value
   std::vector<Spec> input_specs(const Node& node) const;
+  std::vector<Spec> output_specs(const Node& node) const;
+  // What a refusal of the node's op or of its kernel says, with the words of Graph::add_node around it.
+  std::string explain(const Node& node, const Error& error) const;
   // Whether the inputs of a node that `which` names (bit i: input i) are parameters, or absent.
   bool are_parameters(const Node& node, std::uint32_t which) const;
   std::string producer(ValueId value) const;  // "pool1", "input x", "parameter conv1.weight"
 
  private:
-  ValueId new_value(Value::Kind kind, std::size_t index, const Spec& spec);
+  ValueId new_value(Value::Kind kind, std::size_t index, const Spec& spec, int output = 0);
   void check_value(ValueId value) const;
 
   std::vector<Value> values_;

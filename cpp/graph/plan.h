@@ -1,12 +1,14 @@
-// A Plan is everything decided before running: steps, and where each step's operands lie.
-// Making one is pure; it is made once per graph and mode, and shared by executors.
+// A Plan is everything decided before running: steps, the kernel of each, and where its operands lie.
+// Making one is pure; it is made once per graph, mode and backend, and shared by executors.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "graph/backend.h"
 #include "graph/graph.h"
 #include "graph/passes/passes.h"
 
@@ -39,24 +41,24 @@ struct Step {
     forward,     // op of `node`: x -> y
     recompute,   // op of `node` in the backward pass: x -> y once more, which was dropped
     backward,    // op of `node`: dy -> dx
-    accumulate,  // y += x[0]: gradients of a value with several readers
-    copy,        // x[0] -> y
-    zero,        // 0 -> y: gradient of what no seeded output depends on
-    update,      // y, a parameter, changes by its gradient x[0]
+    accumulate,  // y[0] += x[0]: gradients of a value with several readers
+    copy,        // x[0] -> y[0]
+    zero,        // 0 -> y[0]: gradient of what no seeded output depends on
+    update,      // y[0], a parameter, changes by its gradient x[0]
   };
   Kind kind;
-  int node = -1;  // into plan.graph().nodes()
+  int node = -1;                           // into plan.graph().nodes()
+  std::shared_ptr<const Kernel> kernel{};  // of the steps that have a node
   std::vector<Place> x{};
-  Place y{};
-  Place dy{};
+  std::vector<Place> y{};
+  std::vector<Place> dy{};  // of each output; nowhere where none arrives
   std::vector<Place> dx{};
   int updates = -1;  // in a backward step: the parameter that changes by its gradient, which comes in pieces
   ArenaRange saved{};    // written by forward for backward
   ArenaRange scratch{};  // shared scratch, of this step alone
-  ArenaRange moments_of_x{};  // in a forward step: gathered by the one that made x[0]
-  ArenaRange moments_of_y{};  // in a forward step: gathered for those that read y
-  std::size_t alive_bytes = 0;     // in the arena during this step
-  std::size_t prepared_bytes = 0;  // of what Op::prepare makes for a forward step at inference
+  ArenaRange statistics_of_x{};  // in a forward step: of the batch, gathered by the one that made x[0]
+  ArenaRange statistics_of_y{};  // in a forward step: gathered for those that read y[0]
+  std::size_t alive_bytes = 0;   // in the arena during this step
 };
 
 // What a step has to compute and to move at the least.
@@ -84,9 +86,10 @@ class Plan {
   // Runs the passes, then lays out steps and memory. In training mode the backward steps follow the
   // forward ones: from the gradients of the seeded outputs to those of parameters and of inputs that
   // ask for theirs. With Gradients::applied each parameter is updated among them, after the last step that
-  // reads it.
-  Plan(const Graph& graph, Mode mode, Gradients gradients = Gradients::in_parameters);
+  // reads it. Throws UnsupportedError, naming the layer, for an op without a kernel, and what making a kernel throws.
+  Plan(const Graph& graph, Mode mode, BackendPtr backend, Gradients gradients = Gradients::in_parameters);
 
+  const Backend& backend() const { return *backend_; }
   Mode mode() const { return mode_; }
   Gradients gradients() const { return gradients_; }
   const Graph& graph() const { return graph_; }  // after the passes
@@ -100,7 +103,7 @@ class Plan {
   std::size_t arena_bytes() const { return layout_.arena_bytes; }
   std::size_t alive_bytes() const { return layout_.alive_bytes; }  // the most at any one time
   ScratchSize scratch() const { return layout_.scratch; }  // the largest of any step; the shared part lies in the arena
-  // What Op::prepare makes of parameters, all steps together; 0 in training.
+  // What Kernel::prepare makes of parameters, all steps together; 0 in training.
   std::size_t prepared_bytes() const;
 
   // The name of a step as tables show it: "conv1 + relu1", "conv1 backward", "sum of gradients",
@@ -111,6 +114,7 @@ class Plan {
   std::string explain() const;
 
  private:
+  BackendPtr backend_;
   Mode mode_;
   Gradients gradients_;
   Graph graph_;

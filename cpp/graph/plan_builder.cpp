@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
+
+#include "graph/error_context.h"
 
 namespace fastcnn {
 namespace {
@@ -13,20 +16,22 @@ void for_each_block(S& step, F&& f) {
     if (place.where == Place::Where::arena) f(place.at);
   };
   for (auto& place : step.x) visit(place);
-  visit(step.y);
-  visit(step.dy);
+  for (auto& place : step.y) visit(place);
+  for (auto& place : step.dy) visit(place);
   for (auto& place : step.dx) visit(place);
   if (step.saved.bytes > 0) f(step.saved.offset);
   if (step.scratch.bytes > 0) f(step.scratch.offset);
-  if (step.moments_of_x.bytes > 0) f(step.moments_of_x.offset);
-  if (step.moments_of_y.bytes > 0) f(step.moments_of_y.offset);
+  if (step.statistics_of_x.bytes > 0) f(step.statistics_of_x.offset);
+  if (step.statistics_of_y.bytes > 0) f(step.statistics_of_y.offset);
 }
 
 }  // namespace
 
-PlanBuilder::PlanBuilder(const Graph& graph, Mode mode, Gradients gradients, Recomputed recomputed)
+PlanBuilder::PlanBuilder(const Graph& graph, Mode mode, const Backend& backend, Gradients gradients,
+                         Recomputed recomputed)
     : graph_(graph),
       mode_(mode),
+      backend_(backend),
       parameter_gradients_(gradients),
       recomputed_(recomputed),
       flow_(gradient_flow(graph, mode)),
@@ -35,10 +40,34 @@ PlanBuilder::PlanBuilder(const Graph& graph, Mode mode, Gradients gradients, Rec
       absent_(graph.values().size(), false),
       unread_(graph.values().size(), 0),
       saved_(graph.nodes().size()),
-      moments_(graph.values().size()),
+      statistics_(graph.values().size()),
       gradients_(graph.values().size()),
       has_gradient_place_(graph.parameters().size(), false),
-      is_updated_(graph.parameters().size(), false) {}
+      is_updated_(graph.parameters().size(), false) {
+  for (const Node& node : graph.nodes()) forward_kernels_.push_back(make_forward_kernel(node));
+}
+
+std::shared_ptr<const Kernel> PlanBuilder::make_kernel(const Node& node, Pass pass) const {
+  const std::vector<Spec> x = graph_.input_specs(node);
+  try {
+    if (std::shared_ptr<const Kernel> kernel = backend_.make(node.op, pass, x)) return kernel;
+    std::string types;
+    for (const Spec& spec : x)
+      if (spec.shape.rank() > 0) types.append(types.empty() ? "" : ", ").append(name_of(spec.dtype));
+    throw UnsupportedError("the " + std::string(backend_.name()) + " backend has no kernel for " + types);
+  } catch (const Error&) {
+    rethrow_with([&](const Error& error) { return graph_.explain(node, error); });
+  }
+}
+
+// What a kernel prepares at inference is made of parameters: where inputs are not, it works as in training.
+std::shared_ptr<const Kernel> PlanBuilder::make_forward_kernel(const Node& node) const {
+  if (mode_ == Mode::training) return make_kernel(node, Pass::forward);
+  std::shared_ptr<const Kernel> kernel = make_kernel(node, Pass::inference);
+  const Memory memory = kernel->memory();
+  const bool can_prepare = memory.prepared == 0 || graph_.are_parameters(node, memory.prepared_from);
+  return can_prepare ? kernel : make_kernel(node, Pass::forward);
+}
 
 PlanLayout PlanBuilder::build() {
   lay_out_inputs();
@@ -61,8 +90,8 @@ ArenaRange PlanBuilder::new_range(std::size_t bytes) {
   return {blocks_.size() - 1, bytes};
 }
 
-ArenaRange PlanBuilder::new_scratch(const Op& op, Specs x, Phase phase) {
-  const ScratchSize size = op.scratch(x, phase);
+ArenaRange PlanBuilder::new_scratch(const Kernel& kernel) {
+  const ScratchSize size = kernel.memory().scratch;
   layout_.scratch.shared = std::max(layout_.scratch.shared, size.shared);
   layout_.scratch.per_thread = std::max(layout_.scratch.per_thread, size.per_thread);
   return new_range(size.shared);
@@ -84,7 +113,9 @@ std::vector<bool> PlanBuilder::find_kept_values() const {
     if (!flow_.runs[n]) continue;
     const Node& node = graph_.nodes()[n];
     const Needs needs = node.op->backward_needs(graph_.input_specs(node));
-    if (needs.y) keep(node.output);
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      if (needs.y >> i & 1u) keep(node.outputs[i]);
+    }
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       if (node.inputs[i] != no_value && (needs.x >> i & 1u)) keep(node.inputs[i]);
     }
@@ -101,18 +132,19 @@ void PlanBuilder::drop_values() {
   }
 }
 
-bool PlanBuilder::can_run_in_place(const Node& node, Specs x) const {
-  if (node.inputs.empty() || !node.op->forward_in_place(x)) return false;
+bool PlanBuilder::can_run_in_place(const Node& node, const Kernel& kernel) const {
+  if (node.inputs.empty() || !kernel.in_place()) return false;
   const auto v = static_cast<std::size_t>(node.inputs[0]);
-  return unread_[v] == 1 && !kept_[v] && graph_.spec(node.inputs[0]).bytes() == graph_.spec(node.output).bytes();
+  return unread_[v] == 1 && !kept_[v] && graph_.spec(node.inputs[0]).bytes() == graph_.spec(node.outputs[0]).bytes();
 }
 
-// Of each value, whether a step of the forward pass in training reads its moments.
-std::vector<bool> PlanBuilder::find_wanted_moments() const {
+// Of each value, whether a step of the forward pass in training reads its batch statistics.
+std::vector<bool> PlanBuilder::find_wanted_statistics() const {
   std::vector<bool> wanted(graph_.values().size(), false);
   if (mode_ == Mode::inference) return wanted;
-  for (const Node& node : graph_.nodes()) {
-    if (node.op->takes_moments(graph_.input_specs(node))) wanted[static_cast<std::size_t>(node.inputs[0])] = true;
+  for (std::size_t n = 0; n < graph_.nodes().size(); ++n) {
+    if (forward_kernels_[n]->reads_statistics())
+      wanted[static_cast<std::size_t>(graph_.nodes()[n].inputs[0])] = true;
   }
   return wanted;
 }
@@ -133,36 +165,30 @@ void PlanBuilder::lay_out_forward() {
       if (v != no_value) ++unread_[static_cast<std::size_t>(v)];
     }
   }
-  const std::vector<bool> wants_moments = find_wanted_moments();
+  const std::vector<bool> wants_statistics = find_wanted_statistics();
   for (std::size_t n = 0; n < graph_.nodes().size(); ++n) {
     const Node& node = graph_.nodes()[n];
-    const std::vector<Spec> x = graph_.input_specs(node);
-    Step step{.kind = Step::Kind::forward, .node = static_cast<int>(n)};
+    const Kernel& kernel = *forward_kernels_[n];
+    Step step{.kind = Step::Kind::forward, .node = static_cast<int>(n), .kernel = forward_kernels_[n]};
     for (const ValueId v : node.inputs) step.x.push_back(v == no_value ? Place{} : place(v));
-    if (can_run_in_place(node, x)) {
-      step.y = place(node.inputs[0]);
-      step.y.spec = graph_.spec(node.output);
-    } else {
-      step.y = new_block(graph_.spec(node.output));
-    }
-    if (mode_ == Mode::training) step.saved = saved_[n] = new_range(node.op->backward_needs(x).saved_bytes);
-    const auto y = static_cast<std::size_t>(node.output);
-    if (wants_moments[y]) moments_[y] = step.moments_of_y = new_range(node.op->moments_bytes(x));
-    if (node.op->takes_moments(x)) step.moments_of_x = moments_[static_cast<std::size_t>(node.inputs[0])];
-    Phase phase = Phase::forward;
-    if (mode_ == Mode::inference) {
-      phase = Phase::inference;
-      step.prepared_bytes = node.op->prepared_bytes(x);
-      if (step.prepared_bytes > 0 && !graph_.are_parameters(node, node.op->prepared_from(x))) {
-        phase = Phase::forward;
-        step.prepared_bytes = 0;
+    for (const ValueId v : node.outputs) {
+      if (v == node.outputs[0] && can_run_in_place(node, kernel)) {
+        step.y.push_back(place(node.inputs[0]));
+        step.y.back().spec = graph_.spec(v);
+      } else {
+        step.y.push_back(new_block(graph_.spec(v)));
       }
+      places_[static_cast<std::size_t>(v)] = step.y.back();
     }
-    step.scratch = new_scratch(*node.op, x, phase);
+    if (mode_ == Mode::training)
+      step.saved = saved_[n] = new_range(node.op->backward_needs(graph_.input_specs(node)).saved_bytes);
+    const auto y = static_cast<std::size_t>(node.outputs[0]);
+    if (wants_statistics[y]) statistics_[y] = step.statistics_of_y = new_range(kernel.memory().statistics);
+    if (kernel.reads_statistics()) step.statistics_of_x = statistics_[static_cast<std::size_t>(node.inputs[0])];
+    step.scratch = new_scratch(kernel);
     for (const ValueId v : node.inputs) {
       if (v != no_value) --unread_[static_cast<std::size_t>(v)];
     }
-    places_[static_cast<std::size_t>(node.output)] = step.y;
     layout_.forward.push_back(std::move(step));
   }
 }

@@ -7,6 +7,12 @@ std::int64_t bytes_of(const Place& place) { return place ? static_cast<std::int6
 
 bool same(const Place& a, const Place& b) { return a && a.where == b.where && a.at == b.at; }
 
+std::int64_t bytes_of(const std::vector<Place>& places) {
+  std::int64_t bytes = 0;
+  for (const Place& place : places) bytes += bytes_of(place);
+  return bytes;
+}
+
 // Each operand once, also where a step reads it twice.
 std::int64_t bytes_read(const std::vector<Place>& places) {
   std::int64_t bytes = 0;
@@ -25,7 +31,7 @@ StepCost Plan::cost(const Step& step) const {
   cost.bytes = bytes_read(step.x) + bytes_of(step.y) + static_cast<std::int64_t>(step.saved.bytes);
   if (step.kind == Step::Kind::accumulate || step.kind == Step::Kind::update) {
     cost.bytes += bytes_of(step.y);
-    cost.operations = step.y.spec.shape.numel();
+    cost.operations = step.y[0].spec.shape.numel();
   }
   if (step.node < 0) return cost;
   const Node& node = graph_.nodes()[static_cast<std::size_t>(step.node)];

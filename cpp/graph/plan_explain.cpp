@@ -22,17 +22,21 @@ std::string where(const Place& place) {
   return "?";
 }
 
+std::string where(const std::vector<Place>& places) {
+  std::string text;
+  for (const Place& place : places) text.append(text.empty() ? "" : ", ").append(where(place));
+  return text;
+}
+
 bool same(const Place& a, const Place& b) { return a && a.where == b.where && a.at == b.at; }
 
 // Where a step's results lie: "arena+4096", "in place, arena+0", "dx arena+0, gradient, gradient".
 std::string results(const Step& step) {
   if (step.kind != Step::Kind::backward) {
-    const bool in_place = step.kind == Step::Kind::forward && !step.x.empty() && same(step.y, step.x[0]);
+    const bool in_place = step.kind == Step::Kind::forward && !step.x.empty() && same(step.y[0], step.x[0]);
     return (in_place ? "in place, " : "") + where(step.y);
   }
-  std::string text = same(step.dx[0], step.dy) ? "in place, " : "";
-  for (std::size_t i = 0; i < step.dx.size(); ++i) text.append(i > 0 ? ", " : "").append(where(step.dx[i]));
-  return text;
+  return (same(step.dx[0], step.dy[0]) ? "in place, " : "") + where(step.dx);
 }
 
 // Left-aligned, a space behind; counts code points, since descriptions hold arrows.
@@ -42,22 +46,33 @@ std::string column(std::string text, std::size_t width) {
   return text.append(std::max<std::size_t>(width, length + 1) - length, ' ');
 }
 
+// "; forward winograd_4x3 (depthwise: groups != channels; pointwise: kernel is not 1x1)", for each part of the step.
+std::string algorithms(const Step& step) {
+  std::string text;
+  if (step.kernel == nullptr) return text;
+  for (const AlgorithmChoice& choice : step.kernel->algorithms()) {
+    text.append(text.empty() ? "; " : ", ").append(choice.part).append(" ").append(choice.name);
+    std::string reasons;
+    for (const auto& [name, reason] : choice.passed_over)
+      reasons.append(reasons.empty() ? "" : "; ").append(name).append(": ").append(reason);
+    if (!reasons.empty()) text.append(" (").append(reasons).append(")");
+  }
+  return text;
+}
+
 std::string line(const Plan& plan, const Step& step) {
-  std::string op, shape, algorithm;
+  std::string op, shape;
   if (step.node >= 0) {
     const Node& node = plan.graph().nodes()[static_cast<std::size_t>(step.node)];
-    const std::vector<Spec> x = plan.graph().input_specs(node);
-    op = node.op->describe(x);
-    shape = plan.graph().spec(node.output).shape.str();
-    algorithm = node.op->algorithm(x);
+    op = node.op->describe(plan.graph().input_specs(node));
+    for (const ValueId v : node.outputs) shape.append(shape.empty() ? "" : ", ").append(plan.graph().spec(v).shape.str());
   }
   std::string text = "  ";
   text.append(column(plan.step_name(step), 29)).append(column(op, 37)).append(column(shape, 20));
   text.append(column(megabytes(step.alive_bytes), 11)).append(results(step));
-  if (step.moments_of_x.bytes > 0) text += "; moments gathered";
-  if (step.moments_of_y.bytes > 0) text += "; gathers moments";
-  if (!algorithm.empty()) text.append("; ").append(algorithm);
-  return text;
+  if (step.statistics_of_x.bytes > 0) text += "; batch statistics gathered";
+  if (step.statistics_of_y.bytes > 0) text += "; gathers batch statistics";
+  return text + algorithms(step);
 }
 
 }  // namespace

@@ -7,17 +7,23 @@ namespace fastcnn {
 namespace {
 
 // What is small stays: it costs little memory, and a step more costs time.
-constexpr std::size_t least_bytes = 1 << 20;
+constexpr std::size_t min_bytes = 1 << 20;
 // Nodes to be run again, at the most, before a value is there.
-constexpr int longest_chain = 6;
+constexpr int max_chain = 6;
 // Of a training step's cost, what may go into products that are computed again.
-constexpr double most_cost = 0.01;
+constexpr double max_cost = 0.01;
+
+std::size_t output_bytes(const Graph& graph, const Node& node) {
+  std::size_t bytes = 0;
+  for (const ValueId v : node.outputs) bytes += graph.spec(v).bytes();
+  return bytes;
+}
 
 // Of a forward pass, in floating-point operations: the node's own, and those that a processor does while the operands
 // come and go.
 double cost_of(const Graph& graph, const Node& node) {
   constexpr double operations_per_byte = 12;
-  std::size_t bytes = graph.spec(node.output).bytes();
+  std::size_t bytes = output_bytes(graph, node);
   for (const ValueId v : node.inputs) bytes += v == no_value ? 0 : graph.spec(v).bytes();
   return 2.0 * static_cast<double>(node.op->macs(graph.input_specs(node))) +
          operations_per_byte * static_cast<double>(bytes);
@@ -35,9 +41,9 @@ std::vector<bool> find_affordable(const Graph& graph, const std::vector<bool>& d
   for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
     const Node& node = graph.nodes()[n];
     const double cost = cost_of(graph, node);
-    budget += most_cost * 3 * cost;
-    if (!droppable[static_cast<std::size_t>(node.output)] || node.op->macs(graph.input_specs(node)) == 0) continue;
-    candidates.push_back({n, cost, cost / static_cast<double>(graph.spec(node.output).bytes())});
+    budget += max_cost * 3 * cost;
+    if (!droppable[static_cast<std::size_t>(node.outputs[0])] || node.op->macs(graph.input_specs(node)) == 0) continue;
+    candidates.push_back({n, cost, cost / static_cast<double>(output_bytes(graph, node))});
   }
   std::ranges::stable_sort(candidates, {}, &Candidate::cost_per_byte);
   std::vector<bool> affordable(graph.nodes().size(), false);
@@ -55,8 +61,9 @@ std::vector<bool> find_dropped(const Graph& graph, const std::vector<bool>& kept
                                Recomputed recomputed) {
   std::vector<bool> droppable(graph.values().size(), false);
   for (const Node& node : graph.nodes()) {
-    const auto y = static_cast<std::size_t>(node.output);
-    droppable[y] = kept[y] && !fixed[y] && graph.spec(node.output).bytes() >= least_bytes;
+    if (node.outputs.size() > 1) continue;
+    const auto y = static_cast<std::size_t>(node.outputs[0]);
+    droppable[y] = kept[y] && !fixed[y] && output_bytes(graph, node) >= min_bytes;
   }
   std::vector<bool> affordable(graph.nodes().size(), false);
   if (recomputed == Recomputed::cheap_and_affordable) affordable = find_affordable(graph, droppable);
@@ -65,9 +72,9 @@ std::vector<bool> find_dropped(const Graph& graph, const std::vector<bool>& kept
   std::vector<int> chain(graph.values().size(), 0);
   for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
     const Node& node = graph.nodes()[n];
-    const auto y = static_cast<std::size_t>(node.output);
-    const std::size_t bytes = graph.spec(node.output).bytes();
-    bool can_return = node.op->is_cheap() || affordable[n];
+    const auto y = static_cast<std::size_t>(node.outputs[0]);
+    const std::size_t bytes = output_bytes(graph, node);
+    bool can_return = node.outputs.size() == 1 && (node.op->is_cheap() || affordable[n]);
     int longest = 0;
     for (const ValueId v : node.inputs) {
       if (v == no_value) continue;
@@ -76,10 +83,12 @@ std::vector<bool> find_dropped(const Graph& graph, const std::vector<bool>& kept
       // What would come back for this node alone should not be larger than what it makes.
       if (!kept[i] && graph.spec(v).bytes() > bytes) can_return = false;
     }
-    can_return = can_return && longest < longest_chain;
+    can_return = can_return && longest < max_chain;
     dropped[y] = droppable[y] && can_return;
-    if (kept[y] && !dropped[y]) continue;
-    chain[y] = can_return ? longest + 1 : longest_chain;
+    for (const ValueId v : node.outputs) {
+      const auto i = static_cast<std::size_t>(v);
+      if (!kept[i] || dropped[i]) chain[i] = can_return ? longest + 1 : max_chain;
+    }
   }
   return dropped;
 }

@@ -1,33 +1,12 @@
 #include "graph/train_step.h"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 
 #include "core/error.h"
 
 namespace fastcnn {
 namespace {
-
-void fill_with_ones(View y) {
-  dispatch_floating(y.spec.dtype, [&]<class T>() { std::fill_n(y.as<T>(), y.spec.shape.numel(), T{1}); });
-}
-
-bool is_finite(ConstView x) {
-  return dispatch_floating(x.spec.dtype, [&]<class T>() {
-    const T* values = x.as<T>();
-    return std::all_of(values, values + x.spec.shape.numel(), [](T value) { return std::isfinite(value); });
-  });
-}
-
-// Of all outputs that backward starts from.
-bool is_loss_finite(const Executor& executor) {
-  const auto& outputs = executor.plan().graph().outputs();
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    if (outputs[i].seeded && !is_finite(executor.output(static_cast<int>(i)))) return false;
-  }
-  return true;
-}
 
 class SgdOfSlots final : public ParameterUpdate, public GradientPieces {
  public:
@@ -71,11 +50,9 @@ void train_step(Executor& executor, std::span<SgdSlot> slots, std::span<const Sg
   }
   check_groups(slots, groups);
   executor.forward(random);
-  if (!is_loss_finite(executor)) return;
+  if (!executor.is_loss_finite()) return;
+  executor.fill_output_grads(1);
   const Graph& graph = executor.plan().graph();
-  for (std::size_t i = 0; i < graph.outputs().size(); ++i) {
-    if (graph.outputs()[i].seeded) fill_with_ones(executor.output_grad(static_cast<int>(i)));
-  }
   for (const GraphParameter& p : graph.parameters()) p.parameter->has_grad = false;
   for (const SgdSlot& slot : slots) slot.parameter->has_grad = false;
   SgdOfSlots update(graph, slots, groups);

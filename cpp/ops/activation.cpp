@@ -82,7 +82,7 @@ const char* wanted_of_a(const Activation& f) {
 
 }  // namespace
 
-Activation read_activation(Attributes& attributes, std::string_view name, std::string_view fallback) {
+Activation read_activation(AttributeReader& attributes, std::string_view name, std::string_view fallback) {
   const Entry& entry = entry_of(attributes.text(name, fallback));
   const Activation f{entry.kind, attributes.real("a", entry.a), attributes.real("b", entry.b)};
   if ((entry.coefficients < 1 && f.a != entry.a) || (entry.coefficients < 2 && f.b != entry.b)) {
@@ -94,6 +94,12 @@ Activation read_activation(Attributes& attributes, std::string_view name, std::s
   if (const char* wanted = wanted_of_a(f))
     throw ValueError("a of " + std::string(entry.name) + " must be " + wanted + ", got " + coefficients(f, 1));
   return f;
+}
+
+void write_activation(Attributes& attributes, std::string_view name, const Activation& f) {
+  attributes.insert_or_assign(std::string(name), std::string(entry_of(f.kind).name));
+  attributes.insert_or_assign("a", f.a);
+  attributes.insert_or_assign("b", f.b);
 }
 
 std::vector<std::string_view> activation_names() {
@@ -110,21 +116,27 @@ std::string describe(const Activation& f) {
 
 std::int64_t cost_of(const Activation& f) { return entry_of(f.kind).cost; }
 
-OpPtr ActivationOp::make(Attributes& attributes) {
+OpPtr ActivationOp::make(AttributeReader& attributes) {
   return std::make_shared<ActivationOp>(read_activation(attributes, "function", "identity"));
 }
 
 std::string ActivationOp::describe(Specs) const { return fastcnn::describe(f_); }
 
-Spec ActivationOp::infer(Specs x) const {
+Attributes ActivationOp::attributes() const {
+  Attributes attributes;
+  write_activation(attributes, "function", f_);
+  return attributes;
+}
+
+std::vector<Spec> ActivationOp::infer(Specs x) const {
   check_inputs(x, 1, 1, "x");
   check_floating(x[0]);
-  return x[0];
+  return {x[0]};
 }
 
 Needs ActivationOp::backward_needs(Specs) const {
   if (f_.gradient_is_constant()) return {};
-  return f_.gradient_from_output() ? Needs{.y = true} : Needs{.x = 1};
+  return f_.gradient_from_output() ? Needs{.y = 1} : Needs{.x = 1};
 }
 
 }  // namespace fastcnn

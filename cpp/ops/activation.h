@@ -1,4 +1,4 @@
-// y = f(x), element by element: the neurons of cpu/activation.h as a layer of their own.
+// y = f(x), element by element: the activations of ops/activation_function.h as a layer of their own.
 #pragma once
 
 #include <string>
@@ -13,7 +13,10 @@ namespace fastcnn {
 // An activation by name with its coefficients: attributes `name`, "a" and "b", 1 unless the kind has another default
 // (leaky_relu: a 0.01; log: a 0; linear: b 0).
 // Throws ValueError for an unknown name, for coefficients that the kind doesn't have, and for those it can't take.
-Activation read_activation(Attributes& attributes, std::string_view name, std::string_view fallback);
+Activation read_activation(AttributeReader& attributes, std::string_view name, std::string_view fallback);
+
+// The attributes that read_activation reads.
+void write_activation(Attributes& attributes, std::string_view name, const Activation& f);
 
 // All the names that it knows.
 std::vector<std::string_view> activation_names();
@@ -27,20 +30,17 @@ std::int64_t cost_of(const Activation& f);
 class ActivationOp final : public Op {
  public:
   explicit ActivationOp(const Activation& f) : f_(f) {}
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
 
   const Activation& function() const { return f_; }
 
   std::string_view kind() const override { return "activation"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs x) const override;
-  const Activation* as_activation() const override { return &f_; }
-  bool forward_in_place(Specs) const override { return true; }
-  bool backward_in_place(Specs) const override { return true; }
   bool is_cheap() const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
+  std::optional<Epilogue> as_epilogue(Specs) const override { return f_; }
 
  private:
   Activation f_;

@@ -17,9 +17,16 @@ Add::Add(const Activation& f, std::vector<double> coefficients) : f_(f), coeffic
     if (!std::isfinite(c)) throw ValueError("coefficients must be finite, got " + std::to_string(c));
 }
 
-OpPtr Add::make(Attributes& attributes) {
+OpPtr Add::make(AttributeReader& attributes) {
   const Activation f = read_activation(attributes, "activation", "identity");
   return std::make_shared<Add>(f, attributes.reals("coefficients"));
+}
+
+Attributes Add::attributes() const {
+  Attributes attributes;
+  if (!coefficients_.empty()) attributes["coefficients"] = coefficients_;
+  write_activation(attributes, "activation", f_);
+  return attributes;
 }
 
 std::string Add::describe(Specs) const {
@@ -30,17 +37,19 @@ std::string Add::describe(Specs) const {
   return text.str();
 }
 
-std::shared_ptr<const Op> Add::fused_with(const Activation& f) const {
-  if (f_.kind != Activation::Kind::identity || !f.gradient_from_output()) return nullptr;
-  return std::make_shared<Add>(f, coefficients_);
-}
-
-Spec Add::infer(Specs x) const {
+std::vector<Spec> Add::infer(Specs x) const {
   check_same(x, 1);
   if (!coefficients_.empty() && coefficients_.size() != x.size())
     throw ShapeError("got " + std::to_string(x.size()) + (x.size() == 1 ? " input, " : " inputs, ") +
                      std::to_string(coefficients_.size()) + " coefficients, expected as many");
-  return x[0];
+  return {x[0]};
+}
+
+OpPtr Add::fused_with(const Epilogue& epilogue, Specs) const {
+  const auto* f = std::get_if<Activation>(&epilogue);
+  const bool taken = f_.kind != Activation::Kind::identity;
+  if (f == nullptr || taken || !f->gradient_from_output()) return nullptr;
+  return std::make_shared<Add>(*f, coefficients_);
 }
 
 }  // namespace fastcnn

@@ -14,23 +14,25 @@ class Add final : public Op {
   // gradient can't be computed from y, and for coefficients that are not finite.
   explicit Add(const Activation& f = {}, std::vector<double> coefficients = {});
   // coefficients, one per input; activation ("identity") with a and b.
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
 
-  std::string_view kind() const override { return "add"; }
-  std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
-  Needs backward_needs(Specs) const override { return {.y = !f_.gradient_is_constant()}; }
-  bool forward_in_place(Specs) const override { return true; }
-  bool backward_in_place(Specs) const override { return true; }
-  std::shared_ptr<const Op> fused_with(const Activation& f) const override;
-  bool is_sum() const override { return f_.kind == Activation::Kind::identity && coefficients_.empty(); }
-  bool is_cheap() const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
-
- private:
+  const Activation& activation() const { return f_; }
+  const std::vector<double>& coefficients() const { return coefficients_; }
   double coefficient(std::size_t input) const { return coefficients_.empty() ? 1.0 : coefficients_[input]; }
 
+  std::string_view kind() const override { return "add"; }
+  Attributes attributes() const override;
+  std::string describe(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
+  Needs backward_needs(Specs) const override { return {.y = !f_.gradient_is_constant()}; }
+  OpPtr fused_with(const Epilogue& epilogue, Specs x) const override;
+  bool is_cheap() const override { return true; }
+  std::optional<Epilogue> as_epilogue(Specs) const override {
+    const bool is_plain = f_.kind == Activation::Kind::identity && coefficients_.empty();
+    return is_plain ? std::optional<Epilogue>(ResidualAdd{}) : std::nullopt;
+  }
+
+ private:
   Activation f_;
   std::vector<double> coefficients_;
 };

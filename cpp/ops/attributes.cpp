@@ -36,18 +36,18 @@ std::string at_least(std::int64_t least) {
 
 }  // namespace
 
-Attributes::Attributes(std::string_view op, std::map<std::string, Attribute, std::less<>> values)
+AttributeReader::AttributeReader(std::string_view op, Attributes values)
     : op_(op), values_(std::move(values)) {}
 
-bool Attributes::flag(std::string_view name, bool fallback) {
+bool AttributeReader::flag(std::string_view name, bool fallback) {
   return read<bool>(name, fallback, "true or false");
 }
 
-std::int64_t Attributes::integer(std::string_view name, std::int64_t fallback) {
+std::int64_t AttributeReader::integer(std::string_view name, std::int64_t fallback) {
   return read<std::int64_t>(name, fallback, "an integer");
 }
 
-double Attributes::real(std::string_view name, double fallback) {
+double AttributeReader::real(std::string_view name, double fallback) {
   const Attribute* value = take(name);
   if (value == nullptr) return fallback;
   if (const auto* number = std::get_if<double>(value)) return *number;
@@ -55,11 +55,11 @@ double Attributes::real(std::string_view name, double fallback) {
   refuse(name, "a number", *value);
 }
 
-std::string Attributes::text(std::string_view name, std::string_view fallback) {
+std::string AttributeReader::text(std::string_view name, std::string_view fallback) {
   return read<std::string>(name, std::string(fallback), "a string");
 }
 
-std::array<std::int64_t, 2> Attributes::pair(std::string_view name, std::int64_t fallback,
+std::array<std::int64_t, 2> AttributeReader::pair(std::string_view name, std::int64_t fallback,
                                              std::int64_t least) {
   const Attribute* value = take(name);
   if (value == nullptr) return {fallback, fallback};
@@ -75,11 +75,11 @@ std::array<std::int64_t, 2> Attributes::pair(std::string_view name, std::int64_t
   return result;
 }
 
-std::vector<std::int64_t> Attributes::integers(std::string_view name) {
+std::vector<std::int64_t> AttributeReader::integers(std::string_view name) {
   return read<std::vector<std::int64_t>>(name, {}, "a tuple of integers");
 }
 
-std::vector<double> Attributes::reals(std::string_view name) {
+std::vector<double> AttributeReader::reals(std::string_view name) {
   const Attribute* value = take(name);
   if (value == nullptr) return {};
   if (const auto* numbers = std::get_if<std::vector<double>>(value)) return *numbers;
@@ -87,9 +87,9 @@ std::vector<double> Attributes::reals(std::string_view name) {
   refuse(name, "numbers", *value);
 }
 
-bool Attributes::has(std::string_view name) const { return values_.find(name) != values_.end(); }
+bool AttributeReader::has(std::string_view name) const { return values_.find(name) != values_.end(); }
 
-void Attributes::finish() const {
+void AttributeReader::finish() const {
   std::string message;
   for (const auto& [name, value] : values_) {
     if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
@@ -102,20 +102,20 @@ void Attributes::finish() const {
 }
 
 template <class T>
-T Attributes::read(std::string_view name, T fallback, std::string_view expected) {
+T AttributeReader::read(std::string_view name, T fallback, std::string_view expected) {
   const Attribute* value = take(name);
   if (value == nullptr) return fallback;
   if (const T* typed = std::get_if<T>(value)) return *typed;
   refuse(name, expected, *value);
 }
 
-const Attribute* Attributes::take(std::string_view name) {
+const Attribute* AttributeReader::take(std::string_view name) {
   known_.emplace_back(name);
   const auto found = values_.find(name);
   return found == values_.end() ? nullptr : &found->second;
 }
 
-void Attributes::refuse(std::string_view name, std::string_view expected, const Attribute& got) const {
+void AttributeReader::refuse(std::string_view name, std::string_view expected, const Attribute& got) const {
   throw ValueError(op_ + ": attribute " + std::string(name) + ": expected " + std::string(expected) +
                    ", got " + std::visit(Printer{}, got));
 }

@@ -14,10 +14,12 @@ namespace fastcnn {
 using Attribute =
     std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>>;
 
+using Attributes = std::map<std::string, Attribute, std::less<>>;
+
 // Reads each attribute at most once and then refuses the ones nobody asked for.
-class Attributes {
+class AttributeReader {
  public:
-  Attributes(std::string_view op, std::map<std::string, Attribute, std::less<>> values);
+  AttributeReader(std::string_view op, Attributes values);
 
   // Throw ValueError naming op and attribute when the type is another; an integer is a real, too.
   bool flag(std::string_view name, bool fallback);
@@ -41,7 +43,7 @@ class Attributes {
   [[noreturn]] void refuse(std::string_view name, std::string_view expected, const Attribute& got) const;
 
   std::string op_;
-  std::map<std::string, Attribute, std::less<>> values_;
+  Attributes values_;
   std::vector<std::string> known_;  // every name asked for
 };
 

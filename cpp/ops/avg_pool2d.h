@@ -16,17 +16,18 @@ class AvgPool2d final : public Op {
   AvgPool2d(const PoolSpec& windows, PoolKind kind, const Activation& f = {})
       : windows_(windows), kind_(kind), f_(f) {}
   // read_pool's; count_include_pad (true) or sum (false); activation ("identity") with a and b.
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
+
+  const Activation& activation() const { return f_; }
+  Pooling pooling(const Shape& x) const { return slide_pool(windows_, x, kind_); }
 
   std::string_view kind() const override { return "avg_pool2d"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs) const override { return {.y = !f_.gradient_is_constant()}; }
-  ScratchSize scratch(Specs x, Phase phase) const override;
-  std::shared_ptr<const Op> fused_with(const Activation& f) const override;
+  OpPtr fused_with(const Epilogue& epilogue, Specs x) const override;
   bool is_cheap() const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 
  private:
   PoolSpec windows_;

@@ -27,7 +27,7 @@ BatchNorm::BatchNorm(const Options& options) : options_(options) {
   }
 }
 
-OpPtr BatchNorm::make(Attributes& attributes) {
+OpPtr BatchNorm::make(AttributeReader& attributes) {
   Options options;
   options.eps = attributes.real("eps", options.eps);
   options.momentum = attributes.real("momentum", options.momentum);
@@ -35,6 +35,15 @@ OpPtr BatchNorm::make(Attributes& attributes) {
   options.residual = attributes.flag("residual", false);
   options.activation = read_activation(attributes, "activation", "identity");
   return std::make_shared<BatchNorm>(options);
+}
+
+Attributes BatchNorm::attributes() const {
+  Attributes attributes{{"eps", options_.eps},
+                        {"momentum", options_.momentum},
+                        {"batch_statistics", options_.batch_statistics},
+                        {"residual", options_.residual}};
+  write_activation(attributes, "activation", options_.activation);
+  return attributes;
 }
 
 std::string BatchNorm::describe(Specs x) const {
@@ -47,14 +56,15 @@ std::string BatchNorm::describe(Specs x) const {
   return text;
 }
 
-Spec BatchNorm::infer(Specs x) const {
+std::vector<Spec> BatchNorm::infer(Specs x) const {
   const std::size_t inputs = options_.residual ? 6 : 5;
   check_inputs(x, inputs, inputs, "x, gamma, beta, running_mean, running_var and, where it is added, a residual");
   check_floating(x[0]);
   const int rank = x[0].shape.rank();
   if (rank != 2 && rank != 4) {
     throw ShapeError("input has rank " + std::to_string(rank) + ", expected 2 (n, c) or 4 (n, c, h, w); got " +
-                     x[0].shape.str());
+                         x[0].shape.str(),
+                     0);
   }
   const std::int64_t channels = x[0].shape[1];
   for (std::size_t i = 1; i < 5; ++i) {
@@ -63,7 +73,8 @@ Spec BatchNorm::infer(Specs x) const {
     if (x[i].shape.rank() != 1) check_rank(x[i], 1, "(c)", names[i - 1]);
     if (x[i].shape[0] != channels) {
       throw ShapeError("input has " + std::to_string(channels) + (channels == 1 ? " channel" : " channels") +
-                       ", expected " + std::to_string(x[i].shape[0]) + ", as " + std::string(names[i - 1]));
+                       ", expected " + std::to_string(x[i].shape[0]) + ", as " + std::string(names[i - 1]),
+                       0);
     }
   }
   if (is_present(x, 1) != is_present(x, 2)) throw ValueError("gamma and beta come together or not at all");
@@ -73,7 +84,7 @@ Spec BatchNorm::infer(Specs x) const {
     check_same_dtype(x[5], "residual", x[0], "input");
     check_same_shape(x[5], "residual", x[0], "input");
   }
-  return x[0];
+  return {x[0]};
 }
 
 bool BatchNorm::updates(int input) const {
@@ -81,8 +92,6 @@ bool BatchNorm::updates(int input) const {
 }
 
 bool BatchNorm::differentiable(int input) const { return input != 3 && input != 4; }
-
-bool BatchNorm::takes_moments(Specs x) const { return options_.batch_statistics || !is_present(x, 3); }
 
 bool BatchNorm::gradient_reads_y() const {
   const Activation& f = options_.activation;
@@ -95,23 +104,22 @@ Needs BatchNorm::backward_needs(Specs x) const {
   return {.x = 1, .y = gradient_reads_y(), .saved_bytes = 4 * channels * size_of(x[0].dtype)};
 }
 
-std::shared_ptr<const Op> BatchNorm::fused_with(const Activation& f) const {
-  if (options_.activation.kind != Activation::Kind::identity || !f.is_inlined()) return nullptr;
-  Options options = options_;
-  options.activation = f;
-  return std::make_shared<BatchNorm>(options);
-}
-
-std::shared_ptr<const Op> BatchNorm::fused_with_add(Specs) const {
-  if (options_.activation.kind != Activation::Kind::identity || options_.residual) return nullptr;
-  Options options = options_;
-  options.residual = true;
-  return std::make_shared<BatchNorm>(options);
-}
-
-std::optional<ChannelNorm> BatchNorm::as_channel_norm(Specs x) const {
+std::optional<Epilogue> BatchNorm::as_epilogue(Specs x) const {
   if (options_.residual || options_.activation.kind != Activation::Kind::identity || !is_present(x, 3)) return {};
   return ChannelNorm{options_.eps};
+}
+
+OpPtr BatchNorm::fused_with(const Epilogue& epilogue, Specs) const {
+  if (options_.activation.kind != Activation::Kind::identity) return nullptr;
+  Options options = options_;
+  if (const auto* f = std::get_if<Activation>(&epilogue)) {
+    if (!f->is_inlined()) return nullptr;
+    options.activation = *f;
+  } else {
+    if (!std::holds_alternative<ResidualAdd>(epilogue) || options_.residual) return nullptr;
+    options.residual = true;
+  }
+  return std::make_shared<BatchNorm>(options);
 }
 
 }  // namespace fastcnn

@@ -14,17 +14,17 @@ class BinaryCrossEntropy final : public Op {
  public:
   explicit BinaryCrossEntropy(bool from_logits = true, Reduction reduction = Reduction::mean)
       : from_logits_(from_logits), reduction_(reduction) {}
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
+
+  bool from_logits() const { return from_logits_; }
+  Reduction reduction() const { return reduction_; }
 
   std::string_view kind() const override { return "binary_cross_entropy"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   bool differentiable(int input) const override { return input < 2; }
   Needs backward_needs(Specs x) const override;
-  ScratchSize scratch(Specs x, Phase phase) const override;
-  // Throws ValueError naming a probability outside of [0, 1].
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 
  private:
   bool from_logits_;

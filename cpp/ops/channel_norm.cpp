@@ -21,4 +21,18 @@ void check_channel_norm(Specs x, std::size_t at, std::int64_t channels) {
   }
 }
 
+std::optional<ChannelNorm> read_channel_norm(AttributeReader& attributes) {
+  if (!attributes.has("norm_eps")) {
+    attributes.real("norm_eps", 0);  // known, for what finish() suggests
+    return std::nullopt;
+  }
+  const double eps = attributes.real("norm_eps", 0);
+  check_eps(eps);
+  return ChannelNorm{eps};
+}
+
+void write_channel_norm(Attributes& attributes, const std::optional<ChannelNorm>& norm) {
+  if (norm) attributes.insert_or_assign("norm_eps", norm->eps);
+}
+
 }  // namespace fastcnn

@@ -17,16 +17,16 @@ class ColorTransform final : public Op {
   // Throws ValueError for `center` without lab.
   explicit ColorTransform(Space to, bool center = false);
   // to ("yuv", "lab"), center (false).
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
+
+  Space to() const { return to_; }
+  bool centers() const { return center_; }
 
   std::string_view kind() const override { return "color_transform"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs) const override { return {.x = to_ == Space::lab ? 1u : 0u}; }
-  bool forward_in_place(Specs) const override { return true; }
-  bool backward_in_place(Specs) const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 
  private:
   Space to_;

@@ -5,11 +5,13 @@
 
 namespace fastcnn {
 
-OpPtr Concat::make(Attributes& attributes) { return std::make_shared<Concat>(attributes.integer("axis", 1)); }
+OpPtr Concat::make(AttributeReader& attributes) { return std::make_shared<Concat>(attributes.integer("axis", 1)); }
+
+Attributes Concat::attributes() const { return {{"axis", axis_}}; }
 
 std::string Concat::describe(Specs) const { return "Concat axis=" + std::to_string(axis_); }
 
-Spec Concat::infer(Specs x) const {
+std::vector<Spec> Concat::infer(Specs x) const {
   if (x.empty()) throw ShapeError("got 0 inputs, expected at least 1");
   check_floating(x[0], "input 0");
   const int axis = check_axis(axis_, x[0].shape.rank());
@@ -24,7 +26,7 @@ Spec Concat::infer(Specs x) const {
                        ", as input 0, except along axis " + std::to_string(axis));
     y.shape[axis] += x[i].shape[axis];
   }
-  return y;
+  return {y};
 }
 
 }  // namespace fastcnn

@@ -9,14 +9,15 @@ namespace fastcnn {
 class Concat final : public Op {
  public:
   explicit Concat(std::int64_t axis = 1) : axis_(axis) {}
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
+
+  std::int64_t axis() const { return axis_; }
 
   std::string_view kind() const override { return "concat"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs) const override { return {}; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 
  private:
   std::int64_t axis_;

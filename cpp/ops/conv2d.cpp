@@ -14,7 +14,7 @@ std::string channels(std::int64_t count) {
 
 }  // namespace
 
-Conv2d::Conv2d(Options options) : options_(std::move(options)), selection_(options_.algorithm) {
+Conv2d::Conv2d(Options options) : options_(std::move(options)) {
   if (options_.groups < 1)
     throw ValueError("groups is " + std::to_string(options_.groups) + ", expected at least 1");
   if (!options_.activation.gradient_from_output()) {
@@ -23,7 +23,7 @@ Conv2d::Conv2d(Options options) : options_(std::move(options)), selection_(optio
   }
 }
 
-OpPtr Conv2d::make(Attributes& attributes) {
+OpPtr Conv2d::make(AttributeReader& attributes) {
   Options options;
   options.stride = read_pair(attributes, "stride", {1, 1}, 1);
   options.pad = read_pair(attributes, "pad", {0, 0}, 0);
@@ -31,7 +31,21 @@ OpPtr Conv2d::make(Attributes& attributes) {
   options.groups = attributes.integer("groups", 1);
   options.algorithm = attributes.text("algorithm", "auto");
   options.activation = read_activation(attributes, "activation", "identity");
+  options.norm = read_channel_norm(attributes);
+  options.residual = attributes.flag("residual", false);
   return std::make_shared<Conv2d>(std::move(options));
+}
+
+Attributes Conv2d::attributes() const {
+  Attributes attributes{{"stride", as_attribute(options_.stride)},
+                        {"pad", as_attribute(options_.pad)},
+                        {"dilation", as_attribute(options_.dilation)},
+                        {"groups", options_.groups},
+                        {"algorithm", options_.algorithm},
+                        {"residual", options_.residual}};
+  write_activation(attributes, "activation", options_.activation);
+  write_channel_norm(attributes, options_.norm);
+  return attributes;
 }
 
 std::string Conv2d::describe(Specs x) const {
@@ -52,16 +66,16 @@ std::string Conv2d::describe(Specs x) const {
   return text;
 }
 
-Conv2dProblem Conv2d::problem(const Shape& x, const Shape& w) const {
-  Conv2dProblem p;
-  static_cast<Windows2d&>(p) = slide(
+Conv2dExtents Conv2d::extents(const Shape& x, const Shape& w) const {
+  Conv2dExtents e;
+  static_cast<Windows2d&>(e) = slide(
       {.kernel = {w[2], w[3]}, .stride = options_.stride, .pad = options_.pad, .dilation = options_.dilation},
       x);
-  p.n = x[0];
-  p.c_in = x[1];
-  p.c_out = w[0];
-  p.groups = options_.groups;
-  return p;
+  e.n = x[0];
+  e.c_in = x[1];
+  e.c_out = w[0];
+  e.groups = options_.groups;
+  return e;
 }
 
 void Conv2d::check(const Spec& x, const Spec& w) const {
@@ -77,15 +91,15 @@ void Conv2d::check(const Spec& x, const Spec& w) const {
   }
   if (x.shape[1] % w.shape[1] != 0 || x.shape[1] / w.shape[1] != groups) {
     throw ShapeError("input has " + channels(x.shape[1]) + ", expected " +
-                     std::to_string(w.shape[1] * groups));
+                     std::to_string(w.shape[1] * groups), 0);
   }
 }
 
-Spec Conv2d::infer(Specs x) const {
+std::vector<Spec> Conv2d::infer(Specs x) const {
   const bool fused = options_.norm || options_.residual;
   check_inputs(x, fused ? places() : 2, places(), fused ? "x, w, b and what is fused" : "x, w, b");
   check(x[0], x[1]);
-  const Conv2dProblem p = problem(x[0].shape, x[1].shape);
+  const Conv2dExtents p = extents(x[0].shape, x[1].shape);
   if (is_present(x, 2)) {
     check_same_dtype(x[2], "bias", x[0], "input");
     if (x[2].shape != Shape{p.c_out}) {
@@ -98,10 +112,7 @@ Spec Conv2d::infer(Specs x) const {
     check_same_dtype(x[places() - 1], "residual", x[0], "input");
     check_same_shape(x[places() - 1], "residual", y, "output");
   }
-  dispatch_floating(x[0].dtype, [&]<class T>() {
-    for (const Conv2dPass pass : conv2d_passes) choose_conv2d_algorithm<T>(selection_, p, pass);
-  });
-  return y;
+  return {y};
 }
 
 Needs Conv2d::backward_needs(Specs) const {
@@ -109,37 +120,26 @@ Needs Conv2d::backward_needs(Specs) const {
 }
 
 std::int64_t Conv2d::macs(Specs x) const {
-  const Conv2dProblem p = problem(x[0].shape, x[1].shape);
+  const Conv2dExtents p = extents(x[0].shape, x[1].shape);
   return p.pixels() * p.weights();
 }
 
-std::string Conv2d::algorithm(Specs x) const {
-  const Conv2dProblem p = problem(x[0].shape, x[1].shape);
-  return dispatch_floating(x[0].dtype, [&]<class T>() {
-    return explain_conv2d_choices<T>(selection_, p, conv2d_passes);
-  });
-}
-
-std::shared_ptr<const Op> Conv2d::fused_with(const Activation& f) const {
-  if (options_.activation.kind != Activation::Kind::identity || !f.gradient_from_output()) return nullptr;
+// An activation is the last of them, a norm the first, and each is there once.
+OpPtr Conv2d::fused_with(const Epilogue& epilogue, Specs x) const {
+  if (options_.activation.kind != Activation::Kind::identity) return nullptr;
   Options options = options_;
-  options.activation = f;
-  return std::make_shared<Conv2d>(std::move(options));
-}
-
-std::shared_ptr<const Op> Conv2d::fused_with(const ChannelNorm& norm, Specs x) const {
-  const bool taken = options_.norm || options_.residual || options_.activation.kind != Activation::Kind::identity;
-  if (taken || x.size() != places()) return nullptr;
-  Options options = options_;
-  options.norm = norm;
-  return std::make_shared<Conv2d>(std::move(options));
-}
-
-std::shared_ptr<const Op> Conv2d::fused_with_add(Specs x) const {
-  const bool taken = options_.residual || options_.activation.kind != Activation::Kind::identity;
-  if (taken || x.size() != places()) return nullptr;
-  Options options = options_;
-  options.residual = true;
+  if (const auto* f = std::get_if<Activation>(&epilogue)) {
+    if (!f->gradient_from_output()) return nullptr;
+    options.activation = *f;
+  } else {
+    if (options_.residual || x.size() != places()) return nullptr;
+    if (const auto* norm = std::get_if<ChannelNorm>(&epilogue)) {
+      if (options_.norm) return nullptr;
+      options.norm = *norm;
+    } else {
+      options.residual = true;
+    }
+  }
   return std::make_shared<Conv2d>(std::move(options));
 }
 

@@ -10,9 +10,9 @@
 #include <optional>
 #include <string>
 
-#include "cpu/activation.h"
+#include "ops/activation_function.h"
 #include "ops/attributes.h"
-#include "ops/conv2d_algorithm.h"
+#include "ops/conv2d_extents.h"
 #include "ops/op.h"
 #include "ops/window.h"
 
@@ -25,47 +25,36 @@ class Conv2d final : public Op {
     Pair pad{0, 0};
     Pair dilation{1, 1};
     std::int64_t groups = 1;
-    std::string algorithm = "auto";  // or a name of conv2d_algorithms()
+    std::string algorithm = "auto";  // or the name of one that the backend has
     Activation activation;
     std::optional<ChannelNorm> norm{};  // for inference alone
     bool residual = false;
   };
 
-  // Throws ValueError for groups below 1, for an activation whose gradient can't be had from y, and for an
-  // unknown algorithm.
+  // Throws ValueError for groups below 1 and for an activation whose gradient can't be had from y.
   explicit Conv2d(Options options);
   // stride (1), pad (0), dilation (1): a number or a pair; groups (1); algorithm ("auto");
-  // activation ("identity") with a and b.
-  static OpPtr make(Attributes& attributes);
+  // activation ("identity") with a and b; of what is fused: norm_eps and residual (false).
+  static OpPtr make(AttributeReader& attributes);
 
   const Options& options() const { return options_; }
-
-  std::string_view kind() const override { return "conv2d"; }
-  std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
-  Needs backward_needs(Specs x) const override;
-  std::size_t prepared_bytes(Specs x) const override;
-  std::uint32_t prepared_from(Specs) const override { return options_.norm ? 0b1111110 : 0b110; }
-  void prepare(std::span<const ConstView> x, std::byte* prepared) const override;
-  ScratchSize scratch(Specs x, Phase phase) const override;
-  std::int64_t macs(Specs x) const override;
-  std::string algorithm(Specs x) const override;
-  std::size_t moments_bytes(Specs x) const override;
-  std::shared_ptr<const Op> fused_with(const Activation& f) const override;
-  std::shared_ptr<const Op> fused_with(const ChannelNorm& norm, Specs x) const override;
-  std::shared_ptr<const Op> fused_with_add(Specs x) const override;
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
-
- private:
   // Of inputs that infer() has accepted.
-  Conv2dProblem problem(const Shape& x, const Shape& w) const;
-  void check(const Spec& x, const Spec& w) const;
+  Conv2dExtents extents(const Shape& x, const Shape& w) const;
   // How many inputs there are with all optional ones: x, w, b and those of `norm` and `residual`.
   std::size_t places() const { return 3 + (options_.norm ? 4 : 0) + (options_.residual ? 1 : 0); }
 
+  std::string_view kind() const override { return "conv2d"; }
+  Attributes attributes() const override;
+  std::string describe(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
+  Needs backward_needs(Specs x) const override;
+  std::int64_t macs(Specs x) const override;
+  OpPtr fused_with(const Epilogue& epilogue, Specs x) const override;
+
+ private:
+  void check(const Spec& x, const Spec& w) const;
+
   Options options_;
-  Conv2dSelection selection_;
 };
 
 }  // namespace fastcnn

@@ -8,7 +8,7 @@
 
 namespace fastcnn {
 
-ConvTranspose2d::ConvTranspose2d(Options options) : options_(std::move(options)), selection_(options_.algorithm) {
+ConvTranspose2d::ConvTranspose2d(Options options) : options_(std::move(options)) {
   if (options_.groups < 1)
     throw ValueError("groups is " + std::to_string(options_.groups) + ", expected at least 1");
   for (std::size_t axis = 0; axis < 2; ++axis) {
@@ -23,7 +23,7 @@ ConvTranspose2d::ConvTranspose2d(Options options) : options_(std::move(options))
   }
 }
 
-OpPtr ConvTranspose2d::make(Attributes& attributes) {
+OpPtr ConvTranspose2d::make(AttributeReader& attributes) {
   Options options;
   options.stride = read_pair(attributes, "stride", {1, 1}, 1);
   options.pad = read_pair(attributes, "pad", {0, 0}, 0);
@@ -33,6 +33,14 @@ OpPtr ConvTranspose2d::make(Attributes& attributes) {
   options.algorithm = attributes.text("algorithm", "auto");
   options.activation = read_activation(attributes, "activation", "identity");
   return std::make_shared<ConvTranspose2d>(std::move(options));
+}
+
+Attributes ConvTranspose2d::attributes() const {
+  Attributes attributes{{"stride", as_attribute(options_.stride)},         {"pad", as_attribute(options_.pad)},
+                        {"output_pad", as_attribute(options_.output_pad)}, {"dilation", as_attribute(options_.dilation)},
+                        {"groups", options_.groups},                       {"algorithm", options_.algorithm}};
+  write_activation(attributes, "activation", options_.activation);
+  return attributes;
 }
 
 std::string ConvTranspose2d::describe(Specs x) const {
@@ -52,10 +60,10 @@ std::string ConvTranspose2d::describe(Specs x) const {
   return text;
 }
 
-Conv2dProblem ConvTranspose2d::problem(const Shape& x, const Shape& w) const {
+Conv2dExtents ConvTranspose2d::extents(const Shape& x, const Shape& w) const {
   const auto extent = [&](std::size_t axis, const char* name) {
     const int at = 2 + static_cast<int>(axis);
-    if (x[at] == 0) throw ShapeError("input has " + std::string(name) + " 0");
+    if (x[at] == 0) throw ShapeError("input has " + std::string(name) + " 0", 0);
     const std::int64_t out = (x[at] - 1) * options_.stride[axis] - 2 * options_.pad[axis] +
                              (w[at] - 1) * options_.dilation[axis] + 1 + options_.output_pad[axis];
     if (out < 1)
@@ -63,8 +71,8 @@ Conv2dProblem ConvTranspose2d::problem(const Shape& x, const Shape& w) const {
                        std::to_string(options_.pad[axis]) + " takes away all of it");
     return out;
   };
-  Conv2dProblem p;
-  static_cast<Windows2d&>(p) = {.h_in = extent(0, "height"),
+  Conv2dExtents e;
+  static_cast<Windows2d&>(e) = {.h_in = extent(0, "height"),
                                 .w_in = extent(1, "width"),
                                 .h_out = x[2],
                                 .w_out = x[3],
@@ -76,14 +84,14 @@ Conv2dProblem ConvTranspose2d::problem(const Shape& x, const Shape& w) const {
                                 .pad_w = options_.pad[1],
                                 .dilation_h = options_.dilation[0],
                                 .dilation_w = options_.dilation[1]};
-  p.n = x[0];
-  p.c_in = w[1] * options_.groups;
-  p.c_out = w[0];
-  p.groups = options_.groups;
-  return p;
+  e.n = x[0];
+  e.c_in = w[1] * options_.groups;
+  e.c_out = w[0];
+  e.groups = options_.groups;
+  return e;
 }
 
-Spec ConvTranspose2d::infer(Specs x) const {
+std::vector<Spec> ConvTranspose2d::infer(Specs x) const {
   check_inputs(x, 2, 3, "x, w and optionally b");
   check_floating(x[0]);
   check_rank(x[0], 4, "(n, c, h, w)");
@@ -95,20 +103,17 @@ Spec ConvTranspose2d::infer(Specs x) const {
     return std::to_string(count) + (count == 1 ? " channel" : " channels");
   };
   if (x[0].shape[1] != w[0])
-    throw ShapeError("input has " + channels(x[0].shape[1]) + ", expected " + std::to_string(w[0]));
+    throw ShapeError("input has " + channels(x[0].shape[1]) + ", expected " + std::to_string(w[0]), 0);
   if (w[0] % options_.groups != 0)
     throw ShapeError(channels(w[0]) + " of input can't be divided into " + std::to_string(options_.groups) +
                      " groups");
-  const Conv2dProblem p = problem(x[0].shape, w);
+  const Conv2dExtents p = extents(x[0].shape, w);
   if (is_present(x, 2)) {
     check_same_dtype(x[2], "bias", x[0], "input");
     if (x[2].shape != Shape{p.c_in})
       throw ShapeError("bias has shape " + x[2].shape.str() + ", expected " + Shape{p.c_in}.str());
   }
-  dispatch_floating(x[0].dtype, [&]<class T>() {
-    for (const Conv2dPass pass : conv2d_passes) choose_conv2d_algorithm<T>(selection_, p, pass);
-  });
-  return {{p.n, p.c_in, p.h_in, p.w_in}, x[0].dtype};
+  return {Spec{{p.n, p.c_in, p.h_in, p.w_in}, x[0].dtype}};
 }
 
 Needs ConvTranspose2d::backward_needs(Specs) const {
@@ -116,21 +121,16 @@ Needs ConvTranspose2d::backward_needs(Specs) const {
 }
 
 std::int64_t ConvTranspose2d::macs(Specs x) const {
-  const Conv2dProblem p = problem(x[0].shape, x[1].shape);
+  const Conv2dExtents p = extents(x[0].shape, x[1].shape);
   return p.pixels() * p.weights();
 }
 
-std::string ConvTranspose2d::algorithm(Specs x) const {
-  const Conv2dProblem p = problem(x[0].shape, x[1].shape);
-  constexpr Conv2dPass passes[] = {Conv2dPass::backward_data, Conv2dPass::forward, Conv2dPass::backward_weights};
-  return dispatch_floating(x[0].dtype,
-                           [&]<class T>() { return explain_conv2d_choices<T>(selection_, p, passes); });
-}
-
-std::shared_ptr<const Op> ConvTranspose2d::fused_with(const Activation& f) const {
-  if (options_.activation.kind != Activation::Kind::identity || !f.gradient_from_output()) return nullptr;
+OpPtr ConvTranspose2d::fused_with(const Epilogue& epilogue, Specs) const {
+  const auto* f = std::get_if<Activation>(&epilogue);
+  const bool taken = options_.activation.kind != Activation::Kind::identity;
+  if (f == nullptr || taken || !f->gradient_from_output()) return nullptr;
   Options options = options_;
-  options.activation = f;
+  options.activation = *f;
   return std::make_shared<ConvTranspose2d>(std::move(options));
 }
 

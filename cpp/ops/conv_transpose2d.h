@@ -3,15 +3,14 @@
 // oh = ih stride - pad + kh dilation, ow alike, within groups. Output extent: (in - 1) stride - 2 pad +
 // (kernel - 1) dilation + 1 + output_pad.
 // Inputs x (n, c_in, h, w), w (c_in, c_out/groups, k_h, k_w), b (c_out) optional.
-// It is the gradient of a convolution with the weights w from y to x, and computed as that: forward by an algorithm's
-// backward_data, the gradient of x by its forward, that of w by its backward_weights.
+// It is the gradient of a convolution with the weights w from y to x.
 #pragma once
 
 #include <string>
 
-#include "cpu/activation.h"
+#include "ops/activation_function.h"
 #include "ops/attributes.h"
-#include "ops/conv2d_algorithm.h"
+#include "ops/conv2d_extents.h"
 #include "ops/op.h"
 #include "ops/window.h"
 
@@ -25,37 +24,31 @@ class ConvTranspose2d final : public Op {
     Pair output_pad{0, 0};  // more rows and columns of y at its end, below the larger of stride and dilation
     Pair dilation{1, 1};
     std::int64_t groups = 1;
-    std::string algorithm = "auto";  // or a name of conv2d_algorithms()
+    std::string algorithm = "auto";  // or the name of one that the backend has
     Activation activation{};
   };
 
-  // Throws ValueError for groups below 1, an output_pad out of its range, an activation whose gradient can't be had
-  // from y, and an unknown algorithm.
+  // Throws ValueError for groups below 1, an output_pad out of its range, and an activation whose gradient can't
+  // be had from y.
   explicit ConvTranspose2d(Options options);
   // stride (1), pad (0), output_pad (0), dilation (1): a number or a pair; groups (1); algorithm ("auto");
   // activation ("identity") with a and b.
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
+
+  const Options& options() const { return options_; }
+  // Of the convolution from y to x. Throws ShapeError where y would be empty.
+  Conv2dExtents extents(const Shape& x, const Shape& w) const;
 
   std::string_view kind() const override { return "conv_transpose2d"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs x) const override;
-  std::size_t prepared_bytes(Specs x) const override;
-  std::uint32_t prepared_from(Specs) const override { return 0b10; }
-  void prepare(std::span<const ConstView> x, std::byte* prepared) const override;
-  ScratchSize scratch(Specs x, Phase phase) const override;
   std::int64_t macs(Specs x) const override;
-  std::string algorithm(Specs x) const override;
-  std::shared_ptr<const Op> fused_with(const Activation& f) const override;
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
+  OpPtr fused_with(const Epilogue& epilogue, Specs x) const override;
 
  private:
-  // The convolution from y to x. Throws ShapeError where y would be empty.
-  Conv2dProblem problem(const Shape& x, const Shape& w) const;
-
   Options options_;
-  Conv2dSelection selection_;
 };
 
 }  // namespace fastcnn

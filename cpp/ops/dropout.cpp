@@ -26,11 +26,13 @@ Dropout::Dropout(double p, std::int64_t stream, Scaling scaling) : p_(p), stream
   check_random_stream(stream);
 }
 
-OpPtr Dropout::make(Attributes& attributes) {
+OpPtr Dropout::make(AttributeReader& attributes) {
   const double p = attributes.real("p", 0.5);
   const std::int64_t stream = attributes.integer("stream", 0);
   return std::make_shared<Dropout>(p, stream, scaling_of(attributes.text("scaling", "training")));
 }
+
+Attributes Dropout::attributes() const { return {{"p", p_}, {"stream", stream_}, {"scaling", std::string(names[static_cast<std::size_t>(scaling_)])}}; }
 
 std::string Dropout::describe(Specs) const {
   std::ostringstream out;
@@ -39,10 +41,10 @@ std::string Dropout::describe(Specs) const {
   return out.str();
 }
 
-Spec Dropout::infer(Specs x) const {
+std::vector<Spec> Dropout::infer(Specs x) const {
   check_inputs(x, 1, 1, "x");
   check_floating(x[0]);
-  return x[0];
+  return {x[0]};
 }
 
 }  // namespace fastcnn

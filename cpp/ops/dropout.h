@@ -17,24 +17,20 @@ class Dropout final : public Op {
   // check_random_stream.
   explicit Dropout(double p = 0.5, std::int64_t stream = 0, Scaling scaling = Scaling::training);
   // p (0.5), stream (0), scaling ("training" or "inference").
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
+
+  double p() const { return p_; }
+  std::int64_t stream() const { return stream_; }
+  Scaling scaling() const { return scaling_; }
 
   std::string_view kind() const override { return "dropout"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs) const override { return {}; }
-  bool forward_in_place(Specs) const override { return true; }
-  bool backward_in_place(Specs) const override { return true; }
   bool is_cheap() const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 
  private:
-  // y = x times the mask and its scale.
-  void apply(ConstView x, View y, const RunContext& run) const;
-  // y = x (1 - p).
-  void scale(ConstView x, View y) const;
-
   double p_;
   std::int64_t stream_;
   Scaling scaling_;

@@ -1,17 +1,21 @@
 #include "ops/flatten.h"
 
+#include <algorithm>
+#include <array>
+
 #include "ops/checks.h"
-#include "ops/reshape.h"
 
 namespace fastcnn {
 
-OpPtr Flatten::make(Attributes& attributes) { return std::make_shared<Flatten>(attributes.integer("start_dim", 1)); }
+OpPtr Flatten::make(AttributeReader& attributes) { return std::make_shared<Flatten>(attributes.integer("start_dim", 1)); }
+
+Attributes Flatten::attributes() const { return {{"start_dim", start_dim_}}; }
 
 std::string Flatten::describe(Specs) const {
   return start_dim_ == 1 ? "Flatten" : "Flatten start_dim=" + std::to_string(start_dim_);
 }
 
-Spec Flatten::infer(Specs x) const {
+std::vector<Spec> Flatten::infer(Specs x) const {
   check_inputs(x, 1, 1, "x");
   check_floating(x[0]);
   const Shape& in = x[0].shape;
@@ -21,9 +25,7 @@ Spec Flatten::infer(Specs x) const {
   std::array<std::int64_t, Shape::max_rank> extents{};
   std::copy(in.begin(), in.begin() + start, extents.begin());
   extents[static_cast<std::size_t>(start)] = joined;
-  return {Shape(std::span<const std::int64_t>(extents.data(), static_cast<std::size_t>(start) + 1)), x[0].dtype};
+  return {Spec{Shape(std::span<const std::int64_t>(extents.data(), static_cast<std::size_t>(start) + 1)), x[0].dtype}};
 }
-
-bool Flatten::forward_in_place(Specs x) const { return same_storage(x[0].shape, infer(x).shape); }
 
 }  // namespace fastcnn

@@ -5,6 +5,8 @@
 
 namespace fastcnn {
 
+Attributes GatherChannels::attributes() const { return {}; }
+
 std::string GatherChannels::describe(Specs x) const {
   std::string text = "GatherChannels";
   if (x.size() == 2 && x[0].shape.rank() >= 2 && x[1].shape.rank() == 1)
@@ -12,7 +14,7 @@ std::string GatherChannels::describe(Specs x) const {
   return text;
 }
 
-Spec GatherChannels::infer(Specs x) const {
+std::vector<Spec> GatherChannels::infer(Specs x) const {
   check_inputs(x, 2, 2, "x and index");
   check_floating(x[0]);
   if (x[0].shape.rank() != 2) check_rank(x[0], 4, "(n, c, h, w)");
@@ -21,7 +23,7 @@ Spec GatherChannels::infer(Specs x) const {
   check_rank(x[1], 1, "(m)", "index");
   Spec y = x[0];
   y.shape[1] = x[1].shape[0];
-  return y;
+  return {y};
 }
 
 }  // namespace fastcnn

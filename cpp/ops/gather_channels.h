@@ -9,16 +9,14 @@ namespace fastcnn {
 
 class GatherChannels final : public Op {
  public:
-  static OpPtr make(Attributes&) { return std::make_shared<GatherChannels>(); }
+  static OpPtr make(AttributeReader&) { return std::make_shared<GatherChannels>(); }
 
   std::string_view kind() const override { return "gather_channels"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   bool differentiable(int input) const override { return input == 0; }
   Needs backward_needs(Specs) const override { return {.x = 0b10}; }
-  // Throws ValueError naming an index outside of [0, c).
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 };
 
 }  // namespace fastcnn

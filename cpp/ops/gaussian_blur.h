@@ -15,19 +15,17 @@ class GaussianBlur final : public Op {
   // Throws ValueError unless size is odd and positive, and sigma positive.
   GaussianBlur(std::int64_t size, double sigma);
   // size (5), sigma (1).
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
+
+  const std::vector<double>& filter() const { return filter_; }
 
   std::string_view kind() const override { return "gaussian_blur"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs) const override { return {}; }
-  ScratchSize scratch(Specs x, Phase phase) const override;
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 
  private:
-  void apply(ConstView x, View y, const Scratch& scratch) const;
-
   double sigma_;
   std::vector<double> filter_;
 };

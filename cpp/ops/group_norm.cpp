@@ -10,10 +10,12 @@ GroupNorm::GroupNorm(std::int64_t groups, double eps) : groups_(groups), eps_(ep
   check_eps(eps);
 }
 
-OpPtr GroupNorm::make(Attributes& attributes) {
+OpPtr GroupNorm::make(AttributeReader& attributes) {
   const std::int64_t groups = attributes.integer("groups", 1);
   return std::make_shared<GroupNorm>(groups, attributes.real("eps", 1e-5));
 }
+
+Attributes GroupNorm::attributes() const { return {{"groups", groups_}, {"eps", eps_}}; }
 
 std::string GroupNorm::describe(Specs x) const {
   std::string text = "GroupNorm";
@@ -21,21 +23,23 @@ std::string GroupNorm::describe(Specs x) const {
   return text + ", groups=" + std::to_string(groups_);
 }
 
-Spec GroupNorm::infer(Specs x) const {
+std::vector<Spec> GroupNorm::infer(Specs x) const {
   check_inputs(x, 1, 3, "x, gamma and beta");
   check_floating(x[0]);
   const int rank = x[0].shape.rank();
   if (rank != 2 && rank != 4) {
     throw ShapeError("input has rank " + std::to_string(rank) + ", expected 2 (n, c) or 4 (n, c, h, w); got " +
-                     x[0].shape.str());
+                         x[0].shape.str(),
+                     0);
   }
   const std::int64_t channels = x[0].shape[1];
   if (channels % groups_ != 0) {
     throw ShapeError("input has " + std::to_string(channels) + (channels == 1 ? " channel" : " channels") +
-                     ", expected a multiple of groups=" + std::to_string(groups_));
+                     ", expected a multiple of groups=" + std::to_string(groups_),
+                     0);
   }
   check_gamma_beta(x, Shape{channels});
-  return x[0];
+  return {x[0]};
 }
 
 Needs GroupNorm::backward_needs(Specs x) const {

@@ -13,19 +13,17 @@ namespace fastcnn {
 class GroupNorm final : public Op {
  public:
   GroupNorm(std::int64_t groups, double eps);  // throws ValueError for groups < 1 and eps < 0
-  static OpPtr make(Attributes& attributes);   // groups (1), eps (1e-5)
+  static OpPtr make(AttributeReader& attributes);   // groups (1), eps (1e-5)
+
+  std::int64_t groups() const { return groups_; }
+  double eps() const { return eps_; }
 
   std::string_view kind() const override { return "group_norm"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;  // throws ShapeError where groups doesn't divide the channels
+  std::vector<Spec> infer(Specs x) const override;  // throws ShapeError where groups doesn't divide the channels
   Needs backward_needs(Specs x) const override;
-  ScratchSize scratch(Specs x, Phase phase) const override;
-  bool forward_in_place(Specs) const override { return true; }
-  bool backward_in_place(Specs) const override { return true; }
   bool is_cheap() const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void recompute(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 
  private:
   std::int64_t groups_;

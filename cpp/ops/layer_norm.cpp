@@ -13,25 +13,28 @@ LayerNorm::LayerNorm(const Shape& shape, double eps) : shape_(shape), eps_(eps) 
     throw ValueError("shape is " + shape.str() + ", expected one or more positive extents");
 }
 
-OpPtr LayerNorm::make(Attributes& attributes) {
+OpPtr LayerNorm::make(AttributeReader& attributes) {
   const Shape shape(attributes.integers("shape"));
   return std::make_shared<LayerNorm>(shape, attributes.real("eps", 1e-5));
 }
 
+Attributes LayerNorm::attributes() const { return {{"shape", std::vector<std::int64_t>(shape_.begin(), shape_.end())}, {"eps", eps_}}; }
+
 std::string LayerNorm::describe(Specs) const { return "LayerNorm " + shape_.str(); }
 
-Spec LayerNorm::infer(Specs x) const {
+std::vector<Spec> LayerNorm::infer(Specs x) const {
   check_inputs(x, 1, 3, "x, gamma and beta");
   check_floating(x[0]);
   const Shape& input = x[0].shape;
   if (input.rank() < shape_.rank() || !std::equal(shape_.begin(), shape_.end(), input.end() - shape_.rank()))
-    throw ShapeError("input has shape " + input.str() + ", expected one that ends in " + shape_.str());
-  if (input.rank() == 4 && shape_.rank() < 3) {
+    throw ShapeError("input has shape " + input.str() + ", expected one that ends in " + shape_.str(), 0);
+  if (x[0].is_channels_last() && shape_.rank() < 3) {
     throw ShapeError("input (n, c, h, w) is normalised over its last " + std::to_string(shape_.rank()) +
-                     " axes, expected (c, h, w); got " + input.str());
+                     " axes, expected (c, h, w); got " + input.str(),
+                     0);
   }
   check_gamma_beta(x, shape_);
-  return x[0];
+  return {x[0]};
 }
 
 Needs LayerNorm::backward_needs(Specs x) const {

@@ -11,25 +11,20 @@ namespace fastcnn {
 class LayerNorm final : public Op {
  public:
   LayerNorm(const Shape& shape, double eps);  // throws ValueError for a scalar shape and eps < 0
-  static OpPtr make(Attributes& attributes);  // shape, eps (1e-5)
+  static OpPtr make(AttributeReader& attributes);  // shape, eps (1e-5)
+
+  const Shape& shape() const { return shape_; }
+  double eps() const { return eps_; }
 
   std::string_view kind() const override { return "layer_norm"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
   // Throws ShapeError where x doesn't end in the shape, and for (h, w) and (w) of images: these are stored by pixel.
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs x) const override;
-  ScratchSize scratch(Specs x, Phase phase) const override;
-  bool forward_in_place(Specs) const override { return true; }
-  bool backward_in_place(Specs) const override { return true; }
   bool is_cheap() const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void recompute(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 
  private:
-  template <class F>
-  void normalize(const ForwardArgs& args, F find_statistics) const;
-
   Shape shape_;
   double eps_;
 };

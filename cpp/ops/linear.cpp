@@ -13,30 +13,35 @@ Linear::Linear(const Options& options) : options_(options) {
     throw ValueError("linear can't end in " + fastcnn::describe(f) + ", whose gradient needs its input; add it as a layer");
 }
 
-OpPtr Linear::make(Attributes& attributes) {
-  return std::make_shared<Linear>(Options{.activation = read_activation(attributes, "activation", "identity")});
+OpPtr Linear::make(AttributeReader& attributes) {
+  return std::make_shared<Linear>(Options{.activation = read_activation(attributes, "activation", "identity"),
+                                          .norm = read_channel_norm(attributes),
+                                          .residual = attributes.flag("residual", false)});
 }
 
-std::shared_ptr<const Op> Linear::fused_with(const Activation& f) const {
-  if (options_.activation.kind != Activation::Kind::identity || !f.gradient_from_output()) return nullptr;
-  Options options = options_;
-  options.activation = f;
-  return std::make_shared<Linear>(options);
+Attributes Linear::attributes() const {
+  Attributes attributes{{"residual", options_.residual}};
+  write_activation(attributes, "activation", options_.activation);
+  write_channel_norm(attributes, options_.norm);
+  return attributes;
 }
 
-std::shared_ptr<const Op> Linear::fused_with(const ChannelNorm& norm, Specs x) const {
-  const bool taken = options_.norm || options_.residual || options_.activation.kind != Activation::Kind::identity;
-  if (taken || x.size() != places()) return nullptr;
+// An activation is the last of them, a norm the first, and each is there once.
+OpPtr Linear::fused_with(const Epilogue& epilogue, Specs x) const {
+  if (options_.activation.kind != Activation::Kind::identity) return nullptr;
   Options options = options_;
-  options.norm = norm;
-  return std::make_shared<Linear>(options);
-}
-
-std::shared_ptr<const Op> Linear::fused_with_add(Specs x) const {
-  const bool taken = options_.residual || options_.activation.kind != Activation::Kind::identity;
-  if (taken || x.size() != places()) return nullptr;
-  Options options = options_;
-  options.residual = true;
+  if (const auto* f = std::get_if<Activation>(&epilogue)) {
+    if (!f->gradient_from_output()) return nullptr;
+    options.activation = *f;
+  } else {
+    if (options_.residual || x.size() != places()) return nullptr;
+    if (const auto* norm = std::get_if<ChannelNorm>(&epilogue)) {
+      if (options_.norm) return nullptr;
+      options.norm = *norm;
+    } else {
+      options.residual = true;
+    }
+  }
   return std::make_shared<Linear>(options);
 }
 
@@ -50,7 +55,7 @@ std::string Linear::describe(Specs x) const {
   return text;
 }
 
-Spec Linear::infer(Specs x) const {
+std::vector<Spec> Linear::infer(Specs x) const {
   const bool fused = options_.norm || options_.residual;
   check_inputs(x, fused ? places() : 2, places(),
                fused ? "x, w, b and what is fused" : "x, w and optionally b");
@@ -61,7 +66,8 @@ Spec Linear::infer(Specs x) const {
   const std::int64_t out = x[1].shape[0];
   if (x[0].shape[1] != x[1].shape[1])
     throw ShapeError("input has " + std::to_string(x[0].shape[1]) + " features, expected " +
-                     std::to_string(x[1].shape[1]));
+                         std::to_string(x[1].shape[1]),
+                     0);
   if (is_present(x, 2)) {
     check_same_dtype(x[2], "bias", x[0], "input");
     if (x[2].shape != Shape{out})
@@ -73,16 +79,11 @@ Spec Linear::infer(Specs x) const {
     check_same_dtype(x[places() - 1], "residual", x[0], "input");
     check_same_shape(x[places() - 1], "residual", y, "output");
   }
-  return y;
+  return {y};
 }
 
 Needs Linear::backward_needs(Specs) const {
   return {.x = 0b11, .y = !options_.activation.gradient_is_constant()};
-}
-
-// With a norm: the biases and weights that hold it.
-std::size_t Linear::prepared_bytes(Specs x) const {
-  return options_.norm ? align_up(static_cast<std::size_t>(x[1].shape[0]) * size_of(x[1].dtype)) + x[1].bytes() : 0;
 }
 
 std::int64_t Linear::macs(Specs x) const { return x[0].shape[0] * x[1].shape.numel(); }

@@ -3,8 +3,8 @@
 // block of `size` channels that holds it (`blocked` of cuda-convnet's cmrnorm).
 #pragma once
 
-#include "cpu/kernels.h"
 #include "ops/attributes.h"
+#include "ops/lrn.h"
 #include "ops/op.h"
 
 namespace fastcnn {
@@ -12,18 +12,16 @@ namespace fastcnn {
 class LocalResponseNorm final : public Op {
  public:
   explicit LocalResponseNorm(const Lrn& lrn);  // throws ValueError for size < 1
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
+
+  const Lrn& lrn() const { return lrn_; }
 
   std::string_view kind() const override { return "local_response_norm"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs) const override { return {.x = 1}; }
-  ScratchSize scratch(Specs x, Phase phase) const override;
-  bool forward_in_place(Specs) const override { return true; }
-  bool backward_in_place(Specs) const override { return true; }
   bool is_cheap() const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 
  private:
   Lrn lrn_;

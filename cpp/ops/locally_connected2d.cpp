@@ -15,7 +15,7 @@ LocallyConnected2d::LocallyConnected2d(const Options& options) : options_(option
   }
 }
 
-OpPtr LocallyConnected2d::make(Attributes& attributes) {
+OpPtr LocallyConnected2d::make(AttributeReader& attributes) {
   Options options;
   options.stride = read_pair(attributes, "stride", {1, 1}, 1);
   options.pad = read_pair(attributes, "pad", {0, 0}, 0);
@@ -23,6 +23,15 @@ OpPtr LocallyConnected2d::make(Attributes& attributes) {
   options.groups = attributes.integer("groups", 1);
   options.activation = read_activation(attributes, "activation", "identity");
   return std::make_shared<LocallyConnected2d>(options);
+}
+
+Attributes LocallyConnected2d::attributes() const {
+  Attributes attributes{{"stride", as_attribute(options_.stride)},
+                        {"pad", as_attribute(options_.pad)},
+                        {"dilation", as_attribute(options_.dilation)},
+                        {"groups", options_.groups}};
+  write_activation(attributes, "activation", options_.activation);
+  return attributes;
 }
 
 std::string LocallyConnected2d::describe(Specs x) const {
@@ -41,18 +50,18 @@ std::string LocallyConnected2d::describe(Specs x) const {
   return text;
 }
 
-Conv2dProblem LocallyConnected2d::problem(const Shape& x, const Shape& w) const {
-  Conv2dProblem p;
-  static_cast<Windows2d&>(p) = slide(
+Conv2dExtents LocallyConnected2d::extents(const Shape& x, const Shape& w) const {
+  Conv2dExtents e;
+  static_cast<Windows2d&>(e) = slide(
       {.kernel = {w[2], w[3]}, .stride = options_.stride, .pad = options_.pad, .dilation = options_.dilation}, x);
-  p.n = x[0];
-  p.c_in = x[1];
-  p.c_out = w[5];
-  p.groups = options_.groups;
-  return p;
+  e.n = x[0];
+  e.c_in = x[1];
+  e.c_out = w[5];
+  e.groups = options_.groups;
+  return e;
 }
 
-Spec LocallyConnected2d::infer(Specs x) const {
+std::vector<Spec> LocallyConnected2d::infer(Specs x) const {
   check_inputs(x, 2, 3, "x, w and optionally b");
   check_floating(x[0]);
   check_rank(x[0], 4, "(n, c, h, w)");
@@ -65,8 +74,8 @@ Spec LocallyConnected2d::infer(Specs x) const {
     throw ShapeError(std::to_string(w[5]) + " channels of output can't be divided into " + std::to_string(groups) +
                      " groups");
   if (const std::int64_t c_in = x[0].shape[1]; c_in % w[4] != 0 || c_in / w[4] != groups)
-    throw ShapeError("input has " + std::to_string(c_in) + " channels, expected " + std::to_string(w[4] * groups));
-  const Conv2dProblem p = problem(x[0].shape, w);
+    throw ShapeError("input has " + std::to_string(c_in) + " channels, expected " + std::to_string(w[4] * groups), 0);
+  const Conv2dExtents p = extents(x[0].shape, w);
   const Spec y{{p.n, p.c_out, p.h_out, p.w_out}, x[0].dtype};
   if (w[0] != p.h_out || w[1] != p.w_out)
     throw ShapeError("weight has filters for " + std::to_string(w[0]) + "x" + std::to_string(w[1]) +
@@ -78,7 +87,7 @@ Spec LocallyConnected2d::infer(Specs x) const {
     if (x[2].shape != expected)
       throw ShapeError("bias has shape " + x[2].shape.str() + ", expected " + expected.str());
   }
-  return y;
+  return {y};
 }
 
 Needs LocallyConnected2d::backward_needs(Specs) const {
@@ -87,10 +96,12 @@ Needs LocallyConnected2d::backward_needs(Specs) const {
 
 std::int64_t LocallyConnected2d::macs(Specs x) const { return x[0].shape[0] * x[1].shape.numel(); }
 
-std::shared_ptr<const Op> LocallyConnected2d::fused_with(const Activation& f) const {
-  if (options_.activation.kind != Activation::Kind::identity || !f.gradient_from_output()) return nullptr;
+OpPtr LocallyConnected2d::fused_with(const Epilogue& epilogue, Specs) const {
+  const auto* f = std::get_if<Activation>(&epilogue);
+  const bool taken = options_.activation.kind != Activation::Kind::identity;
+  if (f == nullptr || taken || !f->gradient_from_output()) return nullptr;
   Options options = options_;
-  options.activation = f;
+  options.activation = *f;
   return std::make_shared<LocallyConnected2d>(options);
 }
 

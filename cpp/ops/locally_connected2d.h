@@ -6,9 +6,9 @@
 // they are stored, the weights of a position are a matrix with a row per tap and channel and a column per output.
 #pragma once
 
-#include "cpu/activation.h"
+#include "ops/activation_function.h"
 #include "ops/attributes.h"
-#include "ops/conv2d_algorithm.h"
+#include "ops/conv2d_extents.h"
 #include "ops/op.h"
 #include "ops/window.h"
 
@@ -27,22 +27,21 @@ class LocallyConnected2d final : public Op {
   // Throws ValueError for groups below 1 and for an activation whose gradient can't be had from y.
   explicit LocallyConnected2d(const Options& options);
   // stride (1), pad (0), dilation (1): a number or a pair; groups (1); activation ("identity") with a and b.
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
+
+  const Options& options() const { return options_; }
+  // Throws ShapeError when not even one window fits.
+  Conv2dExtents extents(const Shape& x, const Shape& w) const;
 
   std::string_view kind() const override { return "locally_connected2d"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs x) const override;
-  ScratchSize scratch(Specs x, Phase phase) const override;
   std::int64_t macs(Specs x) const override;
-  std::shared_ptr<const Op> fused_with(const Activation& f) const override;
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
+  OpPtr fused_with(const Epilogue& epilogue, Specs x) const override;
 
  private:
-  // Throws ShapeError when not even one window fits.
-  Conv2dProblem problem(const Shape& x, const Shape& w) const;
-
   Options options_;
 };
 

@@ -14,21 +14,20 @@ class MaxPool2d final : public Op {
   explicit MaxPool2d(const PoolSpec& windows, bool abs = false, const Activation& f = {})
       : windows_(windows), abs_(abs), f_(f) {}
   // read_pool's; abs (false); activation ("identity") with a and b.
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
 
-  std::string_view kind() const override { return "max_pool2d"; }
-  std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
-  Needs backward_needs(Specs x) const override;
-  ScratchSize scratch(Specs x, Phase phase) const override;
-  std::shared_ptr<const Op> fused_with(const Activation& f) const override;
-  bool is_cheap() const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
-
- private:
+  const Activation& activation() const { return f_; }
   Pooling pooling(const Shape& x) const;
 
+  std::string_view kind() const override { return "max_pool2d"; }
+  Attributes attributes() const override;
+  std::string describe(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
+  Needs backward_needs(Specs x) const override;
+  OpPtr fused_with(const Epilogue& epilogue, Specs x) const override;
+  bool is_cheap() const override { return true; }
+
+ private:
   PoolSpec windows_;
   bool abs_;
   Activation f_;

@@ -4,9 +4,11 @@
 
 namespace fastcnn {
 
-Spec Maximum::infer(Specs x) const {
+Attributes Maximum::attributes() const { return {}; }
+
+std::vector<Spec> Maximum::infer(Specs x) const {
   check_same(x, 1);
-  return x[0];
+  return {x[0]};
 }
 
 Needs Maximum::backward_needs(Specs x) const {

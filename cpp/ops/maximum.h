@@ -9,16 +9,14 @@ namespace fastcnn {
 
 class Maximum final : public Op {
  public:
-  static OpPtr make(Attributes&) { return std::make_shared<Maximum>(); }
+  static OpPtr make(AttributeReader&) { return std::make_shared<Maximum>(); }
 
   std::string_view kind() const override { return "maximum"; }
+  Attributes attributes() const override;
   std::string describe(Specs) const override { return "Maximum"; }
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs x) const override;
-  bool forward_in_place(Specs) const override { return true; }
   bool is_cheap() const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 };
 
 }  // namespace fastcnn

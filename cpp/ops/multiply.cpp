@@ -4,9 +4,11 @@
 
 namespace fastcnn {
 
-Spec Multiply::infer(Specs x) const {
+Attributes Multiply::attributes() const { return {}; }
+
+std::vector<Spec> Multiply::infer(Specs x) const {
   check_same(x, 1);
-  return x[0];
+  return {x[0]};
 }
 
 Needs Multiply::backward_needs(Specs x) const {

@@ -6,12 +6,14 @@ namespace fastcnn {
 
 NoisyRelu::NoisyRelu(std::int64_t stream) : stream_(stream) { check_random_stream(stream); }
 
-OpPtr NoisyRelu::make(Attributes& attributes) { return std::make_shared<NoisyRelu>(attributes.integer("stream", 0)); }
+OpPtr NoisyRelu::make(AttributeReader& attributes) { return std::make_shared<NoisyRelu>(attributes.integer("stream", 0)); }
 
-Spec NoisyRelu::infer(Specs x) const {
+Attributes NoisyRelu::attributes() const { return {{"stream", stream_}}; }
+
+std::vector<Spec> NoisyRelu::infer(Specs x) const {
   check_inputs(x, 1, 1, "x");
   check_floating(x[0]);
-  return x[0];
+  return {x[0]};
 }
 
 }  // namespace fastcnn

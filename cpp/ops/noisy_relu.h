@@ -13,16 +13,15 @@ class NoisyRelu final : public Op {
  public:
   // The random ops of one model take different streams. Throws ValueError as check_random_stream.
   explicit NoisyRelu(std::int64_t stream = 0);
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
+
+  std::int64_t stream() const { return stream_; }
 
   std::string_view kind() const override { return "noisy_relu"; }
+  Attributes attributes() const override;
   std::string describe(Specs) const override { return "NoisyReLU"; }
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs) const override { return {.x = 1}; }
-  bool forward_in_place(Specs) const override { return true; }
-  bool backward_in_place(Specs) const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 
  private:
   std::int64_t stream_;

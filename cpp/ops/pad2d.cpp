@@ -28,7 +28,7 @@ Pad2d::Pad2d(const Options& options) : options_(options) {
     throw ValueError(std::string(names[static_cast<std::size_t>(options.mode)]) + " padding takes no value");
 }
 
-OpPtr Pad2d::make(Attributes& attributes) {
+OpPtr Pad2d::make(AttributeReader& attributes) {
   Options options;
   const std::vector<std::int64_t> amounts = attributes.integers("padding");
   if (amounts.size() != 4)
@@ -40,6 +40,12 @@ OpPtr Pad2d::make(Attributes& attributes) {
   return std::make_shared<Pad2d>(options);
 }
 
+Attributes Pad2d::attributes() const {
+  return {{"padding", std::vector<std::int64_t>(options_.amounts.begin(), options_.amounts.end())},
+          {"mode", std::string(names[static_cast<std::size_t>(options_.mode)])},
+          {"value", options_.value}};
+}
+
 std::string Pad2d::describe(Specs) const {
   const auto& [left, right, top, bottom] = options_.amounts;
   std::ostringstream text;
@@ -49,7 +55,7 @@ std::string Pad2d::describe(Specs) const {
   return text.str();
 }
 
-Spec Pad2d::infer(Specs x) const {
+std::vector<Spec> Pad2d::infer(Specs x) const {
   check_inputs(x, 1, 1, "x");
   check_floating(x[0]);
   check_rank(x[0], 4, "(n, c, h, w)");
@@ -58,12 +64,12 @@ Spec Pad2d::infer(Specs x) const {
   const std::int64_t h = in[2] + top + bottom, w = in[3] + left + right;
   if (std::min({h, w, in[2] + std::min(top, bottom), in[3] + std::min(left, right)}) < 0)
     throw ShapeError("cutting " + describe(x) + " from x=" + in.str() + " leaves nothing");
-  const std::int64_t most_h = std::max(top, bottom), most_w = std::max(left, right);
-  if (options_.mode == Mode::reflect && ((most_h > 0 && most_h >= in[2]) || (most_w > 0 && most_w >= in[3])))
+  const std::int64_t max_h = std::max(top, bottom), max_w = std::max(left, right);
+  if (options_.mode == Mode::reflect && ((max_h > 0 && max_h >= in[2]) || (max_w > 0 && max_w >= in[3])))
     throw ShapeError("reflect padding must be smaller than the image, got " + describe(x) + " of x=" + in.str());
   if (options_.mode == Mode::replicate && (in[2] == 0 || in[3] == 0) && h > 0 && w > 0)
     throw ShapeError("replicate padding has nothing to repeat in x=" + in.str());
-  return {{in[0], in[1], h, w}, x[0].dtype};
+  return {Spec{{in[0], in[1], h, w}, x[0].dtype}};
 }
 
 std::int64_t Pad2d::source(std::int64_t i, std::int64_t before, std::int64_t extent) const {

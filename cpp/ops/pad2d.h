@@ -22,20 +22,20 @@ class Pad2d final : public Op {
   // Throws ValueError for amounts beyond 2^30, and for a value where the mode has none.
   explicit Pad2d(const Options& options);
   // padding (four integers), mode ("constant", "reflect" or "replicate"), value (0).
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
 
-  std::string_view kind() const override { return "pad2d"; }
-  std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
-  Needs backward_needs(Specs) const override { return {}; }
-  bool is_cheap() const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
-
- private:
+  const Options& options() const { return options_; }
   // Which row (column) of x, of `extent`, that of y is; -1 for `value`. `before` rows were added.
   std::int64_t source(std::int64_t i, std::int64_t before, std::int64_t extent) const;
 
+  std::string_view kind() const override { return "pad2d"; }
+  Attributes attributes() const override;
+  std::string describe(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
+  Needs backward_needs(Specs) const override { return {}; }
+  bool is_cheap() const override { return true; }
+
+ private:
   Options options_;
 };
 

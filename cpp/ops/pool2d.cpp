@@ -6,7 +6,7 @@
 
 namespace fastcnn {
 
-PoolSpec read_pool(Attributes& attributes) {
+PoolSpec read_pool(AttributeReader& attributes) {
   PoolSpec spec;
   if (attributes.has("output")) spec.output = read_pair(attributes, "output", {1, 1}, 1);
   if (!attributes.has("kernel")) {
@@ -34,7 +34,17 @@ PoolSpec read_pool(Attributes& attributes) {
   return spec;
 }
 
-Activation read_pool_activation(Attributes& attributes) {
+void write_pool(Attributes& attributes, const PoolSpec& spec) {
+  if (spec.output) attributes.insert_or_assign("output", as_attribute(*spec.output));
+  if (spec.kernel[0] == 0) return;
+  attributes.insert_or_assign("kernel", as_attribute(spec.kernel));
+  attributes.insert_or_assign("stride", as_attribute(spec.stride));
+  attributes.insert_or_assign("pad", as_attribute(spec.pad));
+  if (spec.start) attributes.insert_or_assign("start", as_attribute(*spec.start));
+  attributes.insert_or_assign("ceil_mode", spec.ceil_mode);
+}
+
+Activation read_pool_activation(AttributeReader& attributes) {
   const Activation f = read_activation(attributes, "activation", "identity");
   if (f.gradient_from_output()) return f;
   throw ValueError("pooling can't end in " + describe(f) + ", whose gradient needs its input; add it as a layer");
@@ -67,7 +77,7 @@ Spec infer_pool(const PoolSpec& spec, Specs x) {
   check_floating(x[0]);
   check_rank(x[0], 4, "(n, c, h, w)");
   const Shape& shape = x[0].shape;
-  if (shape[2] == 0 || shape[3] == 0) throw ShapeError("input has no pixels: " + shape.str());
+  if (shape[2] == 0 || shape[3] == 0) throw ShapeError("input has no pixels: " + shape.str(), 0);
   const Pooling p = slide_pool(spec, shape, {});
   return {{shape[0], shape[1], p.h.out, p.w.out}, x[0].dtype};
 }
@@ -112,38 +122,9 @@ Pooling slide_pool(const PoolSpec& spec, const Shape& x, PoolKind kind) {
           .kind = kind};
 }
 
-std::int64_t pool_band_rows(const Pooling& p) {
-  constexpr std::int64_t elements = 1 << 14;  // with several windows per pixel, as many sums
-  const std::int64_t windows = most_windows_of_pixels(p.h, 1) * most_windows_of_pixels(p.w, 1);
-  const std::int64_t row = p.w.in * p.channels * std::max<std::int64_t>(1, windows / 4);
-  return std::clamp<std::int64_t>(elements / std::max<std::int64_t>(1, row), 1, p.h.in);
-}
-
-ScratchSize pool_scratch(const Pooling& p, const Activation& f, DType dtype) {
-  if (f.kind == Activation::Kind::identity) return {};
-  const std::int64_t rows = most_windows_of_pixels(p.h, pool_band_rows(p));
-  return {.per_thread = static_cast<std::size_t>(rows * p.w.out * p.channels) * size_of(dtype)};
-}
-
 std::size_t pool_winners_bytes(const Pooling& p, std::int64_t images) {
-  std::size_t bytes = 0;
-  with_pool_winners<float>(p, [&]<class Index>(const PoolWinnerKernels<float, Index>&) {
-    bytes = static_cast<std::size_t>(images * p.h.out * p.w.out * p.channels + pool_index_slack) * sizeof(Index);
-  });
-  return bytes;
-}
-
-void pool_winners_backward(const Pooling& p, const Activation& f, const BackwardArgs& args) {
-  dispatch_floating(args.dy.spec.dtype, [&]<class T>() {
-    with_pool_winners<T>(p, [&]<class Index>(const PoolWinnerKernels<T, Index>& winners) {
-      pool_backward<T>(p, f, args, [&](const PoolBand& band, const T* dz) {
-        const std::int64_t y_row = band.image * p.h.out + band.dy_row;
-        const Index* index = static_cast<const Index*>(args.saved) + y_row * p.w.out * p.channels;
-        T* dx = args.dx[0].as<T>() + band.image * p.h.in * p.w.in * p.channels;
-        winners.gradient(p, band.dy_row, dz, index, band.begin, band.end, dx);
-      });
-    });
-  });
+  const std::size_t size = winners_fit_bytes(p) ? 1 : 4;
+  return static_cast<std::size_t>(images * p.h.out * p.w.out * p.channels + pool_index_slack) * size;
 }
 
 }  // namespace fastcnn

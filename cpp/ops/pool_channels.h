@@ -16,19 +16,19 @@ class PoolChannels final : public Op {
   PoolChannels(const PoolSpec& windows, PoolKind kind) : windows_(windows), kind_(kind) {}
   // pool ("max" or "avg"), size, stride (size), start (0), ceil_mode (false), output (as many as fit, PoolSpec's
   // formula). Throws ValueError without a size, and for windows without any channel.
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
 
-  std::string_view kind() const override { return "pool_channels"; }
-  std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
-  Needs backward_needs(Specs x) const override;
-  bool is_cheap() const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
-
- private:
+  PoolKind pool() const { return kind_; }
   PoolAxis axis(const Shape& x) const { return slide_pool_axis(windows_, 0, x[1], "channels"); }
 
+  std::string_view kind() const override { return "pool_channels"; }
+  Attributes attributes() const override;
+  std::string describe(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
+  Needs backward_needs(Specs x) const override;
+  bool is_cheap() const override { return true; }
+
+ private:
   PoolSpec windows_;
   PoolKind kind_;
 };

@@ -9,18 +9,14 @@ namespace fastcnn {
 
 class PRelu final : public Op {
  public:
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
 
   std::string_view kind() const override { return "prelu"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs) const override { return {.x = 0b11}; }
-  ScratchSize scratch(Specs x, Phase phase) const override;
-  bool forward_in_place(Specs) const override { return true; }
-  bool backward_in_place(Specs) const override { return true; }
   bool is_cheap() const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 };
 
 }  // namespace fastcnn

@@ -14,7 +14,7 @@ std::string_view name_of(Reduction reduction) {
   return "?";
 }
 
-Reduction read_reduction(Attributes& attributes) {
+Reduction read_reduction(AttributeReader& attributes) {
   const std::string name = attributes.text("reduction", "mean");
   for (const Reduction reduction : {Reduction::mean, Reduction::batch_mean, Reduction::sum, Reduction::none})
     if (name == name_of(reduction)) return reduction;

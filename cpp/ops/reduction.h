@@ -14,7 +14,7 @@ enum class Reduction { mean, batch_mean, sum, none };
 std::string_view name_of(Reduction reduction);
 
 // Attribute "reduction": mean (the default), batchmean, sum or none. Throws ValueError for an unknown name.
-Reduction read_reduction(Attributes& attributes);
+Reduction read_reduction(AttributeReader& attributes);
 
 // What the sum is divided by: the number of elements for mean, the number of samples for batch_mean, else 1.
 double divisor(Reduction reduction, std::int64_t elements, std::int64_t samples);

@@ -28,6 +28,7 @@
 #include "ops/multiply.h"
 #include "ops/noisy_relu.h"
 #include "ops/pad2d.h"
+#include "ops/pixel_shuffle.h"
 #include "ops/pool_channels.h"
 #include "ops/prelu.h"
 #include "ops/reshape.h"
@@ -36,6 +37,7 @@
 #include "ops/softmax.h"
 #include "ops/softmax_cross_entropy.h"
 #include "ops/spatial_norm.h"
+#include "ops/split.h"
 #include "ops/squared_error.h"
 #include "ops/stochastic_pool2d.h"
 #include "ops/untied_bias.h"
@@ -45,7 +47,7 @@ namespace {
 
 struct Entry {
   std::string_view kind;
-  OpPtr (*make)(Attributes&);
+  OpPtr (*make)(AttributeReader&);
 };
 
 constexpr std::array entries = {
@@ -72,6 +74,7 @@ constexpr std::array entries = {
     Entry{"multiply", Multiply::make},
     Entry{"noisy_relu", NoisyRelu::make},
     Entry{"pad2d", Pad2d::make},
+    Entry{"pixel_shuffle", PixelShuffle::make},
     Entry{"pool_channels", PoolChannels::make},
     Entry{"prelu", PRelu::make},
     Entry{"reshape", Reshape::make},
@@ -80,6 +83,7 @@ constexpr std::array entries = {
     Entry{"softmax", Softmax::make},
     Entry{"softmax_cross_entropy", SoftmaxCrossEntropy::make},
     Entry{"spatial_norm", SpatialNorm::make},
+    Entry{"split", Split::make},
     Entry{"squared_error", SquaredError::make},
     Entry{"stochastic_pool2d", StochasticPool2d::make},
     Entry{"untied_bias", UntiedBias::make},
@@ -99,10 +103,10 @@ std::string suggestions(std::string_view kind) {
 
 }  // namespace
 
-OpPtr make_op(std::string_view kind, const std::map<std::string, Attribute, std::less<>>& attributes) {
+OpPtr make_op(std::string_view kind, const Attributes& attributes) {
   for (const Entry& entry : entries) {
     if (entry.kind != kind) continue;
-    Attributes reader(kind, attributes);
+    AttributeReader reader(kind, attributes);
     OpPtr op = entry.make(reader);
     reader.finish();
     return op;

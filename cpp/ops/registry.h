@@ -10,7 +10,7 @@
 namespace fastcnn {
 
 // Throws ValueError for an unknown kind (naming the near ones) or attributes that don't fit.
-OpPtr make_op(std::string_view kind, const std::map<std::string, Attribute, std::less<>>& attributes);
+OpPtr make_op(std::string_view kind, const Attributes& attributes);
 
 std::vector<std::string_view> op_kinds();
 

@@ -16,12 +16,6 @@ std::string text_of(const std::vector<std::int64_t>& shape) {
 
 }  // namespace
 
-// Where channels-last and row-major order are the same, or nothing changes at all.
-bool same_storage(const Shape& x, const Shape& y) {
-  const auto order_agrees = [](const Shape& s) { return s.rank() != 4 || s[1] == 1 || s[2] * s[3] == 1; };
-  return x == y || (order_agrees(x) && order_agrees(y));
-}
-
 Reshape::Reshape(std::vector<std::int64_t> shape) : shape_(std::move(shape)) {
   if (shape_.size() > Shape::max_rank)
     throw ValueError("shape has " + std::to_string(shape_.size()) + " axes, expected at most " +
@@ -30,11 +24,13 @@ Reshape::Reshape(std::vector<std::int64_t> shape) : shape_(std::move(shape)) {
     throw ValueError("shape is " + text_of(shape_) + ", expected no negative extents but one -1");
 }
 
-OpPtr Reshape::make(Attributes& attributes) { return std::make_shared<Reshape>(attributes.integers("shape")); }
+OpPtr Reshape::make(AttributeReader& attributes) { return std::make_shared<Reshape>(attributes.integers("shape")); }
+
+Attributes Reshape::attributes() const { return {{"shape", shape_}}; }
 
 std::string Reshape::describe(Specs) const { return "Reshape to " + text_of(shape_); }
 
-Spec Reshape::infer(Specs x) const {
+std::vector<Spec> Reshape::infer(Specs x) const {
   check_inputs(x, 1, 1, "x");
   check_floating(x[0]);
   std::vector<std::int64_t> shape = shape_;
@@ -49,13 +45,7 @@ Spec Reshape::infer(Specs x) const {
   if (y.shape.numel() != elements)
     throw ShapeError("x=" + x[0].shape.str() + " has " + std::to_string(elements) + " elements, which don't fit " +
                      text_of(shape_));
-  return y;
-}
-
-ScratchSize Reshape::scratch(Specs x, Phase) const {
-  const Spec y = infer(x);
-  const bool transposed_twice = x[0].shape.rank() == 4 && y.shape.rank() == 4 && !same_storage(x[0].shape, y.shape);
-  return {.shared = transposed_twice ? y.bytes() : 0};
+  return {y};
 }
 
 }  // namespace fastcnn

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "ops/checks.h"
+#include "ops/window.h"
 
 namespace fastcnn {
 namespace {
@@ -37,7 +38,7 @@ Resize2d::Resize2d(const Options& options) : options_(options) {
                      std::string(coordinates[static_cast<std::size_t>(options.coordinates)]));
 }
 
-OpPtr Resize2d::make(Attributes& attributes) {
+OpPtr Resize2d::make(AttributeReader& attributes) {
   Options options;
   options.output = attributes.pair("output", 0, 1);
   options.mode = value_of<Mode>("mode", attributes.text("mode", "nearest"), modes);
@@ -51,6 +52,13 @@ OpPtr Resize2d::make(Attributes& attributes) {
   return std::make_shared<Resize2d>(options);
 }
 
+Attributes Resize2d::attributes() const {
+  return {{"output", as_attribute(options_.output)},
+          {"mode", std::string(modes[static_cast<std::size_t>(options_.mode)])},
+          {"coordinates", std::string(coordinates[static_cast<std::size_t>(options_.coordinates)])},
+          {"scale", std::vector<double>(options_.scale.begin(), options_.scale.end())}};
+}
+
 std::string Resize2d::describe(Specs) const {
   std::string text = "Resize to " + std::to_string(options_.output[0]) + "×" + std::to_string(options_.output[1]) +
                      ", " + std::string(modes[static_cast<std::size_t>(options_.mode)]);
@@ -59,13 +67,13 @@ std::string Resize2d::describe(Specs) const {
   return text;
 }
 
-Spec Resize2d::infer(Specs x) const {
+std::vector<Spec> Resize2d::infer(Specs x) const {
   check_inputs(x, 1, 1, "x");
   check_floating(x[0]);
   check_rank(x[0], 4, "(n, c, h, w)");
   const Shape& in = x[0].shape;
   if (in[2] < 1 || in[3] < 1) throw ShapeError("an image without pixels can't be resized; x=" + in.str());
-  return {{in[0], in[1], options_.output[0], options_.output[1]}, x[0].dtype};
+  return {Spec{{in[0], in[1], options_.output[0], options_.output[1]}, x[0].dtype}};
 }
 
 Resize2d::Sample Resize2d::sample(std::int64_t i, int axis, std::int64_t in, std::int64_t out) const {
@@ -97,10 +105,6 @@ Resize2d::Sample Resize2d::sample(std::int64_t i, int axis, std::int64_t in, std
 void Resize2d::fill_samples(const Shape& x, const Shape& y, Sample* samples) const {
   for (int axis = 0; axis < 2; ++axis)
     for (std::int64_t i = 0; i < y[2 + axis]; ++i) *samples++ = sample(i, axis, x[2 + axis], y[2 + axis]);
-}
-
-ScratchSize Resize2d::scratch(Specs, Phase) const {
-  return {.shared = static_cast<std::size_t>(options_.output[0] + options_.output[1]) * sizeof(Sample)};
 }
 
 }  // namespace fastcnn

@@ -26,15 +26,15 @@ class Resize2d final : public Op {
   // Throws ValueError for extents below 1, for scales below 0 or not finite, and for nearest with other coordinates.
   explicit Resize2d(const Options& options);
   // output (a pair), mode ("nearest", "bilinear"), coordinates ("half_pixels", ...), scale (two numbers).
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
+
+  const Options& options() const { return options_; }
 
   std::string_view kind() const override { return "resize2d"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs) const override { return {}; }
-  ScratchSize scratch(Specs x, Phase phase) const override;
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 
   // y = x[first] (1 - weight) + x[second] weight, along one axis.
   struct Sample {
@@ -42,11 +42,10 @@ class Resize2d final : public Op {
     double weight;
   };
   Sample sample(std::int64_t i, int axis, std::int64_t in, std::int64_t out) const;
-
- private:
   // The samples of the rows, then those of the columns.
   void fill_samples(const Shape& x, const Shape& y, Sample* samples) const;
 
+ private:
   Options options_;
 };
 

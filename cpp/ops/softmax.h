@@ -9,16 +9,15 @@ namespace fastcnn {
 class Softmax final : public Op {
  public:
   explicit Softmax(std::int64_t axis = 1) : axis_(axis) {}
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
+
+  std::int64_t axis() const { return axis_; }
 
   std::string_view kind() const override { return "softmax"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
-  Needs backward_needs(Specs) const override { return {.y = true}; }
-  bool forward_in_place(Specs) const override { return true; }
-  bool backward_in_place(Specs) const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
+  std::vector<Spec> infer(Specs x) const override;
+  Needs backward_needs(Specs) const override { return {.y = 1}; }
 
  private:
   std::int64_t axis_;

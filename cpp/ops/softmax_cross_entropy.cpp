@@ -14,12 +14,18 @@ SoftmaxCrossEntropy::SoftmaxCrossEntropy(const Options& options) : options_(opti
   throw ValueError("label_smoothing is " + std::to_string(options.label_smoothing) + ", expected 0 to 1");
 }
 
-OpPtr SoftmaxCrossEntropy::make(Attributes& attributes) {
+OpPtr SoftmaxCrossEntropy::make(AttributeReader& attributes) {
   Options options;
   options.reduction = read_reduction(attributes);
   options.ignore_index = attributes.integer("ignore_index", options.ignore_index);
   options.label_smoothing = attributes.real("label_smoothing", options.label_smoothing);
   return std::make_shared<SoftmaxCrossEntropy>(options);
+}
+
+Attributes SoftmaxCrossEntropy::attributes() const {
+  return {{"reduction", std::string(name_of(options_.reduction))},
+          {"ignore_index", options_.ignore_index},
+          {"label_smoothing", options_.label_smoothing}};
 }
 
 std::string SoftmaxCrossEntropy::describe(Specs) const {
@@ -29,7 +35,7 @@ std::string SoftmaxCrossEntropy::describe(Specs) const {
   return text.str();
 }
 
-Spec SoftmaxCrossEntropy::infer(Specs x) const {
+std::vector<Spec> SoftmaxCrossEntropy::infer(Specs x) const {
   check_inputs(x, 2, 3, "logits, target and optionally weights of the classes");
   check_floating(x[0], "logits");
   check_rank(x[0], 2, "(n, c)", "logits");
@@ -53,7 +59,7 @@ Spec SoftmaxCrossEntropy::infer(Specs x) const {
     if (const Shape expected{classes}; x[2].shape != expected)
       throw ShapeError("weight has shape " + x[2].shape.str() + ", expected " + expected.str() + ", one per class");
   }
-  return {options_.reduction == Reduction::none ? rows : Shape{}, x[0].dtype};
+  return {Spec{options_.reduction == Reduction::none ? rows : Shape{}, x[0].dtype}};
 }
 
 // The gradient of a distribution needs log p of classes whose p is too small for a number: the logits, and with the
@@ -63,12 +69,6 @@ Needs SoftmaxCrossEntropy::backward_needs(Specs x) const {
   if (!is_floating(x[1].dtype)) return {.x = 0b10 | weight, .saved_bytes = x[0].bytes()};
   const auto logarithms = 2 * static_cast<std::size_t>(x[0].shape[0]) * size_of(x[0].dtype);
   return {.x = 0b11 | weight, .saved_bytes = x[0].bytes() + logarithms};
-}
-
-// What makes logarithms, and one loss, per row.
-ScratchSize SoftmaxCrossEntropy::scratch(Specs x, Phase phase) const {
-  if (phase == Phase::backward) return {};
-  return {.shared = 3 * static_cast<std::size_t>(x[0].shape[0]) * size_of(x[0].dtype)};
 }
 
 }  // namespace fastcnn

@@ -23,17 +23,16 @@ class SoftmaxCrossEntropy final : public Op {
   SoftmaxCrossEntropy();
   // Throws ValueError for a smoothing out of its range.
   explicit SoftmaxCrossEntropy(const Options& options);
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
+
+  const Options& options() const { return options_; }
 
   std::string_view kind() const override { return "softmax_cross_entropy"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   bool differentiable(int input) const override { return input < 2; }
   Needs backward_needs(Specs x) const override;
-  ScratchSize scratch(Specs x, Phase phase) const override;
-  // Throws ValueError naming a class outside of [0, c).
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 
  private:
   Options options_;

@@ -21,17 +21,16 @@ class SpatialNorm final : public Op {
   };
 
   explicit SpatialNorm(const Options& options);  // throws ValueError for size < 1
-  static OpPtr make(Attributes& attributes);     // the options by name
+  static OpPtr make(AttributeReader& attributes);     // the options by name
+
+  const Options& options() const { return options_; }
 
   std::string_view kind() const override { return "spatial_norm"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs) const override { return {.x = 1}; }
-  ScratchSize scratch(Specs x, Phase phase) const override;
-  bool backward_in_place(Specs) const override { return true; }
   bool is_cheap() const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 
  private:
   Options options_;

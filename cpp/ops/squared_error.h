@@ -10,15 +10,15 @@ namespace fastcnn {
 class SquaredError final : public Op {
  public:
   explicit SquaredError(Reduction reduction = Reduction::mean) : reduction_(reduction) {}
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
+
+  Reduction reduction() const { return reduction_; }
 
   std::string_view kind() const override { return "squared_error"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs x) const override { return {.x = x.size() > 1 ? 0b11u : 0b1u}; }
-  ScratchSize scratch(Specs x, Phase phase) const override;
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 
  private:
   Reduction reduction_;

@@ -17,21 +17,20 @@ class StochasticPool2d final : public Op {
   // ValueError as check_random_stream.
   StochasticPool2d(const PoolSpec& windows, bool sample, std::int64_t stream);
   // read_pool's; sample (true), stream (0).
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
+
+  bool samples() const { return sample_; }
+  std::int64_t stream() const { return stream_; }
+  Pooling pooling(const Shape& x) const { return slide_pool(windows_, x, PoolKind::stochastic); }
 
   std::string_view kind() const override { return "stochastic_pool2d"; }
+  Attributes attributes() const override;
   std::string describe(Specs x) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs x) const override;
-  ScratchSize scratch(Specs x, Phase phase) const override;
   bool is_cheap() const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 
  private:
-  Pooling pooling(const Shape& x) const { return slide_pool(windows_, x, PoolKind::stochastic); }
-  void mean_backward(const BackwardArgs& args) const;
-
   PoolSpec windows_;
   bool sample_;
   std::int64_t stream_;

@@ -2,7 +2,7 @@
 // sharedBiases=0. Inputs x (n, ...) and b (1, ...), which is added to every sample.
 #pragma once
 
-#include "cpu/activation.h"
+#include "ops/activation_function.h"
 #include "ops/attributes.h"
 #include "ops/op.h"
 
@@ -13,18 +13,17 @@ class UntiedBias final : public Op {
   // Throws ValueError for an activation whose gradient can't be computed from y.
   explicit UntiedBias(const Activation& f = {});
   // activation ("identity") with a and b.
-  static OpPtr make(Attributes& attributes);
+  static OpPtr make(AttributeReader& attributes);
+
+  const Activation& activation() const { return f_; }
 
   std::string_view kind() const override { return "untied_bias"; }
+  Attributes attributes() const override;
   std::string describe(Specs) const override;
-  Spec infer(Specs x) const override;
+  std::vector<Spec> infer(Specs x) const override;
   Needs backward_needs(Specs) const override { return {.y = !f_.gradient_is_constant()}; }
-  bool forward_in_place(Specs) const override { return true; }
-  bool backward_in_place(Specs) const override { return true; }
-  std::shared_ptr<const Op> fused_with(const Activation& f) const override;
+  OpPtr fused_with(const Epilogue& epilogue, Specs x) const override;
   bool is_cheap() const override { return true; }
-  void forward(const ForwardArgs& args) const override;
-  void backward(const BackwardArgs& args) const override;
 
  private:
   Activation f_;

@@ -13,7 +13,7 @@ struct Axis {
 };
 
 std::int64_t output_extent(const Axis& axis, std::int64_t in) {
-  if (in == 0) throw ShapeError("input has " + std::string(axis.name) + " 0");
+  if (in == 0) throw ShapeError("input has " + std::string(axis.name) + " 0", 0);
   const std::int64_t reach = (axis.kernel - 1) * axis.dilation + 1;
   const std::int64_t padded = in + 2 * axis.pad;
   if (padded < reach) {
@@ -28,7 +28,7 @@ std::int64_t output_extent(const Axis& axis, std::int64_t in) {
 
 }  // namespace
 
-Pair read_pair(Attributes& attributes, std::string_view name, Pair fallback, std::int64_t least) {
+Pair read_pair(AttributeReader& attributes, std::string_view name, Pair fallback, std::int64_t least) {
   constexpr std::int64_t most = (std::int64_t{1} << 31) - 1;
   const bool given = attributes.has(name);
   const Pair pair = attributes.pair(name, least, least);
@@ -41,6 +41,8 @@ Pair read_pair(Attributes& attributes, std::string_view name, Pair fallback, std
   }
   return pair;
 }
+
+Attribute as_attribute(const Pair& pair) { return std::vector<std::int64_t>(pair.begin(), pair.end()); }
 
 std::string describe(const Pair& pair) {
   const std::string height = std::to_string(pair[0]);

@@ -7,15 +7,17 @@
 #include <string_view>
 
 #include "core/shape.h"
-#include "cpu/windows.h"
 #include "ops/attributes.h"
+#include "ops/windows.h"
 
 namespace fastcnn {
 
 using Pair = std::array<std::int64_t, 2>;  // (height, width)
 
-// Attributes::pair with a bound that keeps the arithmetic below from overflowing.
-Pair read_pair(Attributes& attributes, std::string_view name, Pair fallback, std::int64_t least);
+// AttributeReader::pair with a bound that keeps the arithmetic below from overflowing.
+Pair read_pair(AttributeReader& attributes, std::string_view name, Pair fallback, std::int64_t least);
+
+Attribute as_attribute(const Pair& pair);
 
 // "3" for a square pair, "3x5" otherwise.
 std::string describe(const Pair& pair);

@@ -7,7 +7,7 @@
 #include "core/ceil_div.h"
 #include "core/error.h"
 #include "core/thread_pool.h"
-#include "cpu/kernels.h"
+#include "backend/cpu/kernels.h"
 
 namespace fastcnn {
 namespace {

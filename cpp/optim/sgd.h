@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "graph/parameter.h"
-#include "ops/gradient_pieces.h"
+#include "core/gradient_pieces.h"
 
 namespace fastcnn {
 

@@ -4,8 +4,8 @@
 
 #include <limits>
 
-#include "cpu/kernels.h"
-#include "cpu/reference/activation.h"
+#include "backend/cpu/kernels.h"
+#include "backend/cpu/reference/activation.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/registry.h"

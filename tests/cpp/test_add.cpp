@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "cpu/reference/add.h"
+#include "backend/cpu/reference/add.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/registry.h"

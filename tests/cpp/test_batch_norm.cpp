@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "cpu/kernels.h"
-#include "cpu/reference/batch_norm.h"
+#include "backend/cpu/kernels.h"
+#include "backend/cpu/reference/batch_norm.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/registry.h"

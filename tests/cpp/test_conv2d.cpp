@@ -3,12 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <ostream>
 #include <string>
 #include <vector>
 
-#include "core/error.h"
+#include "conv2d_testing.h"
 #include "op_testing.h"
 #include "ops/conv2d.h"
 #include "ops/registry.h"
@@ -17,6 +16,7 @@ namespace fastcnn {
 namespace {
 
 using testing::expect_near;
+using testing::is_taken;
 using testing::OpRunner;
 using testing::random_tensor;
 
@@ -88,11 +88,7 @@ void expect_algorithms_equal_reference(const Case& c, double tolerance) {
   for (const Conv2dAlgorithm<T>* algorithm : conv2d_algorithms<T>()) {
     const std::string name(algorithm->name());
     OpPtr op = make_conv(c, name, relu);
-    try {
-      op->infer(std::vector<Spec>{x[0].spec(), x[1].spec(), x[2].spec()});
-    } catch (const ValueError&) {
-      continue;  // refused
-    }
+    if (!is_taken(op, {x[0].spec(), x[1].spec(), x[2].spec()})) continue;
     OpRunner runner(op, x);
     expect_near(runner.forward(), y, tolerance, name + " y");
     const std::vector<Tensor> gradients = runner.backward(dy);
@@ -122,12 +118,9 @@ TEST_P(EachCase, AlgorithmsAddAResidualBeforeTheActivation) {
   x.push_back(residual);
   for (const Conv2dAlgorithm<float>* algorithm : conv2d_algorithms<float>()) {
     const OpPtr op = make_conv(GetParam(), std::string(algorithm->name()));
-    try {
-      op->infer(specs);
-    } catch (const ValueError&) {
-      continue;  // refused
-    }
-    const OpPtr fused = op->fused_with_add(specs)->fused_with({.kind = Activation::Kind::relu});
+    if (!is_taken(op, specs)) continue;
+    const OpPtr sum = op->fused_with(ResidualAdd{}, specs);
+    const OpPtr fused = sum->fused_with(Activation{.kind = Activation::Kind::relu}, specs);
     expect_near(OpRunner(fused, x).forward(), expected, 1e-5, std::string(algorithm->name()));
   }
 }
@@ -135,14 +128,15 @@ TEST_P(EachCase, AlgorithmsAddAResidualBeforeTheActivation) {
 TEST(Conv2d, TakesAResidualOnceAndNotBehindAnActivation) {
   const std::vector<Spec> x{{{1, 2, 3, 3}}, {{4, 2, 3, 3}}, {{4}}};
   const OpPtr plain = std::make_shared<Conv2d>(Conv2d::Options{});
-  EXPECT_EQ(plain->fused_with_add({x.data(), 2}), nullptr);  // b has no place
-  const OpPtr sum = plain->fused_with_add(x);
+  EXPECT_EQ(plain->fused_with(ResidualAdd{}, Specs(x.data(), 2)), nullptr);  // b has no place
+  const OpPtr sum = plain->fused_with(ResidualAdd{}, x);
   const std::vector<Spec> with_residual{x[0], x[1], x[2], {{1, 4, 1, 1}}};
-  EXPECT_EQ(sum->infer(with_residual).shape, (Shape{1, 4, 1, 1}));
+  EXPECT_EQ(sum->infer(with_residual)[0].shape, (Shape{1, 4, 1, 1}));
   EXPECT_EQ(sum->describe(with_residual), "Conv2d 2→4, 3x3, add");
-  EXPECT_EQ(sum->fused_with_add(with_residual), nullptr);
+  EXPECT_EQ(sum->fused_with(ResidualAdd{}, with_residual), nullptr);
   EXPECT_EQ(sum->fused_with(ChannelNorm{1e-5}, with_residual), nullptr);
-  EXPECT_EQ(plain->fused_with({.kind = Activation::Kind::relu})->fused_with_add(x), nullptr);
+  const OpPtr with_relu = plain->fused_with(Activation{.kind = Activation::Kind::relu}, x);
+  EXPECT_EQ(with_relu->fused_with(ResidualAdd{}, x), nullptr);
 }
 
 TEST_P(EachCase, GradientsMatchFiniteDifferences) {
@@ -206,23 +200,35 @@ TEST(Conv2d, CountsMultiplyAddsAndNamesItsAlgorithm) {
   const std::vector<Spec> x{{{8, 96, 27, 27}}, {{256, 48, 5, 5}}};
   const OpPtr op = make_op("conv2d", {{"groups", std::int64_t{2}}, {"pad", std::int64_t{2}}});
   EXPECT_EQ(op->macs(x), 8ll * 27 * 27 * 256 * 48 * 25);
-  const std::string algorithm = op->algorithm(x);
-  EXPECT_EQ(algorithm.find("winograd_4x5 ("), 0U) << algorithm;
-  EXPECT_NE(algorithm.find("pointwise: kernel is not 1x1"), std::string::npos) << algorithm;
+  const AlgorithmChoice forward = cpu_backend()->make(op, Pass::forward, x)->algorithms().at(0);
+  EXPECT_EQ(forward.part, "forward");
+  EXPECT_EQ(forward.name, "winograd_4x5");
+  const std::pair<std::string, std::string> pointwise{"pointwise", "kernel is not 1x1"};
+  EXPECT_NE(std::ranges::find(forward.passed_over, pointwise), forward.passed_over.end());
+  const std::vector<AlgorithmChoice> backward = cpu_backend()->make(op, Pass::backward, x)->algorithms();
+  ASSERT_EQ(backward.size(), 2U);
+  EXPECT_EQ(backward[0].part, "backward_data");
+  EXPECT_EQ(backward[1].part, "backward_weights");
 }
 
 TEST(Conv2d, TakesAnActivationOnce) {
   const OpPtr op = make_op("conv2d", {});
-  const OpPtr fused = op->fused_with({.kind = Activation::Kind::relu});
+  const std::vector<Spec> x{{{1, 2, 3, 3}}, {{4, 2, 3, 3}}};
+  const OpPtr fused = op->fused_with(Activation{.kind = Activation::Kind::relu}, x);
   ASSERT_NE(fused, nullptr);
-  EXPECT_EQ(fused->fused_with({.kind = Activation::Kind::relu}), nullptr);
-  EXPECT_EQ(op->fused_with({.kind = Activation::Kind::square}), nullptr);
+  EXPECT_EQ(fused->fused_with(Activation{.kind = Activation::Kind::relu}, x), nullptr);
+  EXPECT_EQ(op->fused_with(Activation{.kind = Activation::Kind::square}, x), nullptr);
 }
 
 template <class Error>
-void expect_refusal(std::map<std::string, Attribute, std::less<>> attributes, std::vector<Spec> x,
-                    const std::string& message) {
-  testing::expect_throws<Error>([&] { make_op("conv2d", attributes)->infer(x); }, message);
+void expect_refusal(const Attributes& attributes, const std::vector<Spec>& x, const std::string& message) {
+  testing::expect_throws<Error>(
+      [&] {
+        const OpPtr op = make_op("conv2d", attributes);
+        op->infer(x);
+        cpu_backend()->make(op, Pass::forward, x);
+      },
+      message);
 }
 
 TEST(Conv2d, RefusesInputsThatDontFitAndSaysWhy) {

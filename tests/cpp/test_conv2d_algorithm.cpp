@@ -1,5 +1,5 @@
 // Which algorithm a convolution gets.
-#include "ops/conv2d_algorithm.h"
+#include "backend/cpu/conv2d/algorithm.h"
 
 #include <gtest/gtest.h>
 
@@ -38,13 +38,13 @@ TEST_F(Conv2dAlgorithms, CanBeForbidden) {
   EXPECT_EQ(chosen(one_by_one()), "pointwise");
   set_conv2d_algorithms("-pointwise");
   EXPECT_NE(chosen(one_by_one()), "pointwise");
-  EXPECT_EQ(allowed_conv2d_algorithms().find("pointwise"), std::string::npos);
+  EXPECT_EQ(allowed_conv2d_algorithm_names().find("pointwise"), std::string::npos);
 }
 
 TEST_F(Conv2dAlgorithms, CanBeNamedAlone) {
   set_conv2d_algorithms("reference, im2col");
   EXPECT_EQ(chosen(one_by_one()), "im2col");
-  EXPECT_EQ(allowed_conv2d_algorithms(), "im2col,reference");
+  EXPECT_EQ(allowed_conv2d_algorithm_names(), "im2col,reference");
 }
 
 TEST_F(Conv2dAlgorithms, EndInIm2colWhereTheAllowedRefuse) {

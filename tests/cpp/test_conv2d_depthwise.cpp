@@ -104,7 +104,7 @@ TEST(Conv2dDepthwise, AddsBiasAndResidualBeforeTheActivation) {
     Tensor expected(image), y(image);
     Tensor prepared({{p.weights()}});
     const auto data = [](const Tensor& t) { return static_cast<float*>(t.data()); };
-    const Epilogue<float> epilogue{
+    const GemmEpilogue<float> epilogue{
         .bias = data(bias), .residual = data(residual), .activation = {.kind = Activation::Kind::relu6}};
     conv2d_reference<float>().forward(p, data(x), data(w), epilogue, data(expected), {});
     conv2d_depthwise<float>().prepare(p, Conv2dPass::forward, data(w), data(prepared));

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "op_testing.h"
-#include "ops/conv2d_algorithm.h"
+#include "backend/cpu/conv2d/algorithm.h"
 #include "ops/window.h"
 
 namespace fastcnn {

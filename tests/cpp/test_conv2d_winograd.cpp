@@ -221,7 +221,7 @@ const Conv2dAlgorithm<float>& algorithm_named(const std::string& name) {
   return **std::ranges::find_if(all, [&](const auto* algorithm) { return algorithm->name() == name; });
 }
 
-std::vector<float> forward(const std::string& name, const Conv2dProblem& p, const Epilogue<float>& epilogue) {
+std::vector<float> forward(const std::string& name, const Conv2dProblem& p, const GemmEpilogue<float>& epilogue) {
   const auto& algorithm = algorithm_named(name);
   const Tensor x = random_tensor({{p.n, p.c_in, p.h_in, p.w_in}}, 1);
   const Tensor w = random_tensor({{p.c_out, p.group_in(), p.k_h, p.k_w}}, 2);
@@ -249,7 +249,7 @@ TEST(Conv2dWinograd, AppliesBiasResidualAndActivation) {
       const Tensor residual = random_tensor({{p.n, p.c_out, p.h_out, p.w_out}}, 4);
       for (const auto kind : {Activation::Kind::identity, Activation::Kind::relu, Activation::Kind::sigmoid,
                               Activation::Kind::tanh, Activation::Kind::linear}) {
-        const Epilogue<float> epilogue{.bias = static_cast<const float*>(bias.data()),
+        const GemmEpilogue<float> epilogue{.bias = static_cast<const float*>(bias.data()),
                                        .residual = static_cast<const float*>(residual.data()),
                                        .activation = {.kind = kind, .a = 1.5, .b = 0.5}};
         const std::vector<float> y = forward(name, p, epilogue);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "conv2d_testing.h"
 #include "op_testing.h"
 #include "ops/registry.h"
 
@@ -101,11 +102,7 @@ TEST_P(ConvTranspose2dCase, algorithms_equal_the_reference) {
   for (const Conv2dAlgorithm<float>* algorithm : conv2d_algorithms<float>()) {
     const std::string name(algorithm->name());
     const OpPtr op = make_transpose(GetParam(), name, relu);
-    try {
-      op->infer(std::vector<Spec>{x[0].spec(), x[1].spec(), x[2].spec()});
-    } catch (const ValueError&) {
-      continue;  // refused
-    }
+    if (!is_taken(op, {x[0].spec(), x[1].spec(), x[2].spec()})) continue;
     OpRunner runner(op, x);
     expect_near(runner.forward(), y, 1e-5, name + " y");
     const auto gradients = runner.backward(dy);
@@ -148,14 +145,17 @@ TEST(ConvTranspose2d, an_empty_batch_has_an_empty_output_and_zero_parameter_grad
 TEST(ConvTranspose2d, describes_itself_and_names_its_algorithms) {
   const std::vector<Spec> x{{{8, 64, 8, 8}}, {{64, 16, 4, 4}}};
   const OpPtr op = make_op("conv_transpose2d", {{"groups", std::int64_t{2}}, {"stride", std::int64_t{2}}});
-  EXPECT_EQ(op->infer(x).shape, (Shape{8, 32, 18, 18}));
+  EXPECT_EQ(op->infer(x)[0].shape, (Shape{8, 32, 18, 18}));
   EXPECT_EQ(op->describe(x), "ConvTranspose2d 64→32, 4x4, stride=2, groups=2");
   EXPECT_EQ(op->macs(x), 8ll * 64 * 64 * 16 * 16);
-  EXPECT_EQ(make_op("conv_transpose2d", {{"algorithm", std::string("im2col")}})->algorithm(x), "im2col");
-  const OpPtr fused = op->fused_with({.kind = Activation::Kind::relu});
+  const OpPtr by_im2col = make_op("conv_transpose2d", {{"algorithm", std::string("im2col")}});
+  for (const Pass pass : {Pass::forward, Pass::backward})
+    for (const AlgorithmChoice& choice : cpu_backend()->make(by_im2col, pass, x)->algorithms())
+      EXPECT_EQ(choice.name, "im2col") << choice.part;
+  const OpPtr fused = op->fused_with(Activation{.kind = Activation::Kind::relu}, x);
   EXPECT_EQ(fused->describe(x), "ConvTranspose2d 64→32, 4x4, stride=2, groups=2, relu");
-  EXPECT_EQ(fused->fused_with({.kind = Activation::Kind::relu}), nullptr);
-  EXPECT_EQ(op->fused_with({.kind = Activation::Kind::square}), nullptr);
+  EXPECT_EQ(fused->fused_with(Activation{.kind = Activation::Kind::relu}, x), nullptr);
+  EXPECT_EQ(op->fused_with(Activation{.kind = Activation::Kind::square}, x), nullptr);
 }
 
 TEST(ConvTranspose2d, refuses_what_does_not_fit_and_says_why) {
@@ -172,7 +172,7 @@ TEST(ConvTranspose2d, refuses_what_does_not_fit_and_says_why) {
   refusal({x, {{64, 0, 3, 3}}}, "weight is empty");
   refusal({x, {{64, 32, 3, 3}, DType::float64}}, "weight has type float64");
   refusal({x, w, {{64}}}, "bias has shape (64,), expected (32,)");
-  const auto make = [](std::map<std::string, Attribute, std::less<>> a) { return make_op("conv_transpose2d", a); };
+  const auto make = [](const Attributes& a) { return make_op("conv_transpose2d", a); };
   expect_throws<ShapeError>([&] { make({{"groups", std::int64_t{3}}})->infer(std::vector<Spec>{x, w}); },
                             "64 channels of input can't be divided into 3 groups");
   expect_throws<ValueError>([&] { make({{"groups", std::int64_t{0}}}); }, "groups is 0");

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "cpu/reference/storage.h"
+#include "backend/cpu/reference/storage.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/flatten.h"

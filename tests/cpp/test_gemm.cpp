@@ -1,4 +1,4 @@
-#include "cpu/gemm.h"
+#include "backend/cpu/gemm.h"
 
 #include <gtest/gtest.h>
 
@@ -13,9 +13,9 @@
 
 #include "core/error.h"
 #include "core/thread_pool.h"
-#include "cpu/isa.h"
-#include "cpu/kernels.h"
-#include "cpu/reference/activation.h"
+#include "backend/cpu/isa.h"
+#include "backend/cpu/kernels.h"
+#include "backend/cpu/reference/activation.h"
 #include "new_process.h"
 
 namespace fastcnn {

@@ -1,4 +1,4 @@
-#include "ops/gradient_pieces.h"
+#include "core/gradient_pieces.h"
 
 #include <gtest/gtest.h>
 
@@ -24,7 +24,7 @@ struct LargeLinear {
     for (const char* layer : {"fc2", "fc3"}) v = graph.add(make_op("linear", {}), {v, shared, no_value}, layer);
     v = graph.add(make_op("linear", {}), {v, weight(graph, {{5, 1031}, dtype}), no_value}, "fc4");
     graph.output(graph.add(activation_op("square"), {v}, "squared"));
-    executor = std::make_unique<Executor>(std::make_shared<const Plan>(graph, Mode::training, gradients));
+    executor = std::make_unique<Executor>(std::make_shared<const Plan>(graph, Mode::training, cpu_backend(), gradients));
     fill(executor->input(0), random_tensor({{3, 1100}, dtype}, 7));
   }
 

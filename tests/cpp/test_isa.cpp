@@ -1,4 +1,4 @@
-#include "cpu/isa.h"
+#include "backend/cpu/isa.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "cpu/kernels.h"
+#include "backend/cpu/kernels.h"
 #include "new_process.h"
 
 namespace fastcnn {

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "cpu/reference/linear.h"
+#include "backend/cpu/reference/linear.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/linear.h"
@@ -91,9 +91,11 @@ TEST(Linear, has_the_same_bytes_at_any_thread_count) {
 
 TEST(Linear, takes_an_activation_once) {
   const Linear plain({});
-  EXPECT_NE(plain.fused_with({Activation::Kind::relu}), nullptr);
-  EXPECT_EQ(plain.fused_with({Activation::Kind::square}), nullptr);
-  EXPECT_EQ(plain.fused_with({Activation::Kind::relu})->fused_with({Activation::Kind::relu}), nullptr);
+  const std::vector<Spec> x{{{2, 8}}, {{3, 8}}};
+  const Activation relu{Activation::Kind::relu}, square{Activation::Kind::square};
+  ASSERT_NE(plain.fused_with(relu, x), nullptr);
+  EXPECT_EQ(plain.fused_with(square, x), nullptr);
+  EXPECT_EQ(plain.fused_with(relu, x)->fused_with(relu, x), nullptr);
 }
 
 TEST(Linear, counts_multiply_adds_and_describes_itself) {

@@ -155,13 +155,13 @@ TEST(LocallyConnected2d, an_empty_batch_has_an_empty_output_and_zero_parameter_g
 TEST(LocallyConnected2d, describes_itself_and_takes_an_activation_once) {
   const std::vector<Spec> x{{{8, 64, 8, 8}}, {{8, 8, 3, 3, 32, 48}}};
   const OpPtr op = make_op("locally_connected2d", {{"groups", std::int64_t{2}}, {"pad", std::int64_t{1}}});
-  EXPECT_EQ(op->infer(x).shape, (Shape{8, 48, 8, 8}));
+  EXPECT_EQ(op->infer(x)[0].shape, (Shape{8, 48, 8, 8}));
   EXPECT_EQ(op->describe(x), "LocallyConnected2d 64→48, 3x3, pad=1, groups=2");
   EXPECT_EQ(op->macs(x), 8ll * 64 * 9 * 32 * 48);
-  const OpPtr fused = op->fused_with({.kind = Activation::Kind::relu});
+  const OpPtr fused = op->fused_with(Activation{.kind = Activation::Kind::relu}, x);
   EXPECT_EQ(fused->describe(x), "LocallyConnected2d 64→48, 3x3, pad=1, groups=2, relu");
-  EXPECT_EQ(fused->fused_with({.kind = Activation::Kind::relu}), nullptr);
-  EXPECT_EQ(op->fused_with({.kind = Activation::Kind::square}), nullptr);
+  EXPECT_EQ(fused->fused_with(Activation{.kind = Activation::Kind::relu}, x), nullptr);
+  EXPECT_EQ(op->fused_with(Activation{.kind = Activation::Kind::square}, x), nullptr);
 }
 
 TEST(LocallyConnected2d, refuses_what_does_not_fit_and_says_why) {

@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "cpu/reference/pool2d.h"
+#include "backend/cpu/reference/pool2d.h"
 #include "op_testing.h"
 #include "ops/max_pool2d.h"
 #include "ops/registry.h"

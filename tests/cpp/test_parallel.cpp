@@ -1,4 +1,4 @@
-#include "ops/parallel.h"
+#include "core/parallel.h"
 
 #include <gtest/gtest.h>
 

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "cpu/kernels.h"
-#include "cpu/reference/softmax.h"
+#include "backend/cpu/kernels.h"
+#include "backend/cpu/reference/softmax.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/registry.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cpu/reference/spatial_norm.h"
+#include "backend/cpu/reference/spatial_norm.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/registry.h"

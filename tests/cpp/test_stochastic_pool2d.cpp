@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include "cpu/reference/pool2d.h"
+#include "backend/cpu/reference/pool2d.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/registry.h"

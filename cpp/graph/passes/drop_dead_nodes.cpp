@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <ranges>
 
 #include "graph/passes/passes.h"
@@ -8,15 +9,18 @@ namespace fastcnn {
 Graph drop_dead_nodes(const Graph& graph) {
   std::vector<bool> alive(graph.values().size(), false);
   for (const GraphOutput& output : graph.outputs()) alive[static_cast<std::size_t>(output.value)] = true;
+  const auto is_read = [&](const Node& node) {
+    return std::ranges::any_of(node.outputs, [&](ValueId v) { return alive[static_cast<std::size_t>(v)]; });
+  };
   for (const Node& node : graph.nodes() | std::views::reverse) {
-    if (!alive[static_cast<std::size_t>(node.output)]) continue;
+    if (!is_read(node)) continue;
     for (const ValueId v : node.inputs) {
       if (v != no_value) alive[static_cast<std::size_t>(v)] = true;
     }
   }
   Rebuild rebuild(graph);
   for (const Node& node : graph.nodes()) {
-    if (alive[static_cast<std::size_t>(node.output)]) rebuild.copy(node);
+    if (is_read(node)) rebuild.copy(node);
   }
   return rebuild.finish();
 }

@@ -8,8 +8,8 @@ constexpr std::uint32_t all_but_first = ~1u;
 
 Graph fold_norms(const Graph& graph) {
   return fuse(graph, [&](const Node& node, const Producers& producers) -> std::optional<Fusion> {
-    const std::optional<ChannelNorm> norm = node.op->as_channel_norm(graph.input_specs(node));
-    if (!norm || !graph.are_parameters(node, all_but_first)) return {};
+    const std::optional<Epilogue> norm = node.op->as_epilogue(graph.input_specs(node));
+    if (!norm || !std::holds_alternative<ChannelNorm>(*norm) || !graph.are_parameters(node, all_but_first)) return {};
     const Node* producer = producers.sole(node.inputs[0]);
     if (producer == nullptr || !graph.are_parameters(*producer, all_but_first)) return {};
     OpPtr op = producer->op->fused_with(*norm, graph.input_specs(*producer));

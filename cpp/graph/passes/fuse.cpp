@@ -18,7 +18,9 @@ Producers::Producers(const Graph& graph) : graph_(graph), readers_(graph.values(
 const Node* Producers::sole(ValueId value) const {
   if (value == no_value || readers_[static_cast<std::size_t>(value)] != 1) return nullptr;
   const Value& v = graph_.values()[static_cast<std::size_t>(value)];
-  return v.kind == Value::Kind::node ? &graph_.nodes()[static_cast<std::size_t>(v.index)] : nullptr;
+  if (v.kind != Value::Kind::node) return nullptr;
+  const Node& node = graph_.nodes()[static_cast<std::size_t>(v.index)];
+  return node.outputs.size() == 1 ? &node : nullptr;
 }
 
 Graph fuse(const Graph& graph, const std::function<std::optional<Fusion>(const Node&, const Producers&)>& rule) {
@@ -39,7 +41,9 @@ Graph fuse(const Graph& graph, const std::function<std::optional<Fusion>(const N
     if (taken[i]) continue;
     if (fusions[i]) {
       const Node& producer = *fusions[i]->producer;
-      rebuild.add(nodes[i].output, fusions[i]->op, fusions[i]->inputs, producer.name + " + " + nodes[i].name);
+      std::vector<std::string> layers = producer.layers;
+      layers.insert(layers.end(), nodes[i].layers.begin(), nodes[i].layers.end());
+      rebuild.add(nodes[i].outputs, fusions[i]->op, fusions[i]->inputs, std::move(layers));
     } else {
       rebuild.copy(nodes[i]);
     }

@@ -13,7 +13,7 @@ namespace fastcnn {
 class Producers {
  public:
   explicit Producers(const Graph& graph);
-  // The node whose output this is, when nothing else reads it; else null.
+  // The node whose only output this is, when nothing else reads it; else null.
   const Node* sole(ValueId value) const;
 
  private:
@@ -29,7 +29,7 @@ struct Fusion {
 };
 
 // Fuses each node for which `rule` has an answer. The fused node stands where the reader stood and has both
-// names: "conv1 + relu1".
+// layers' names: "conv1 + relu1".
 Graph fuse(const Graph& graph, const std::function<std::optional<Fusion>(const Node&, const Producers&)>& rule);
 
 }  // namespace fastcnn

@@ -14,12 +14,14 @@ Rebuild::Rebuild(const Graph& source) : source_(source), map_(source.values().si
   }
 }
 
-void Rebuild::copy(const Node& node) { add(node.output, node.op, node.inputs, node.name); }
+void Rebuild::copy(const Node& node) { add(node.outputs, node.op, node.inputs, node.layers); }
 
-void Rebuild::add(ValueId value, OpPtr op, const std::vector<ValueId>& inputs, std::string name) {
+void Rebuild::add(const std::vector<ValueId>& outputs, OpPtr op, const std::vector<ValueId>& inputs,
+                  std::vector<std::string> layers) {
   std::vector<ValueId> mapped;
   for (const ValueId v : inputs) mapped.push_back(v == no_value ? no_value : map_[static_cast<std::size_t>(v)]);
-  map_[static_cast<std::size_t>(value)] = graph_.add(std::move(op), std::move(mapped), std::move(name));
+  const std::vector<ValueId> made = graph_.add_node(std::move(op), std::move(mapped), std::move(layers));
+  for (std::size_t i = 0; i < outputs.size(); ++i) map_[static_cast<std::size_t>(outputs[i])] = made[i];
 }
 
 Graph Rebuild::finish() {

@@ -15,8 +15,9 @@ class Rebuild {
 
   // Copies a node, whose inputs have been copied.
   void copy(const Node& node);
-  // `value` of the source is made by this op of these values of the source, which have been made.
-  void add(ValueId value, OpPtr op, const std::vector<ValueId>& inputs, std::string name);
+  // These values of the source are made by this op of these values of the source, which have been made.
+  void add(const std::vector<ValueId>& outputs, OpPtr op, const std::vector<ValueId>& inputs,
+           std::vector<std::string> layers);
   // The new graph, with the outputs of the source. Ends the rebuild.
   Graph finish();
 
