@@ -43,11 +43,11 @@ class Conv2dAlgorithm {
   // Makes that form. Where there is one, it is what the pass gets as its w.
   virtual void prepare(const Conv2dProblem&, Conv2dPass, const T* /*w*/, T* /*prepared*/) const {}
 
-  // Into how many parts, runs of pixels, forward cuts y to gather the moments of each while it is in the cache;
+  // Into how many parts, runs of pixels, forward cuts y to gather the batch statistics of each while it is in the cache;
   // 0: it can't.
   virtual std::int64_t statistics_parts(const Conv2dProblem&) const { return 0; }
 
-  // y = f(x * w + bias). Gathers `moments`, of statistics_parts() parts, unless they are null.
+  // y = f(x * w + bias). Gathers `statistics`, of statistics_parts() parts, unless they are null.
   virtual void forward(const Conv2dProblem& p, const T* x, const T* w, const GemmEpilogue<T>& epilogue, T* y,
                        const Scratch& scratch, const BatchStatistics<T>* statistics = nullptr) const = 0;
   // dx, written in full; dy is the gradient before bias and activation.

@@ -172,7 +172,7 @@ class Depthwise final : public Conv2dAlgorithm<T> {
     const auto gather = [&](std::int64_t task, std::int64_t row, std::int64_t rows) {
       if (statistics != nullptr) statistics->gather(task, y, row * p.w_out, rows * p.w_out);
     };
-    output_cut(p, moments != nullptr).for_rows(2 * p.taps() * p.w_out * p.c_out, convolve, gather);
+    output_cut(p, statistics != nullptr).for_rows(2 * p.taps() * p.w_out * p.c_out, convolve, gather);
   }
 
   void backward_data(const Conv2dProblem& p, const T* dy, const T* w, T* dx, const Scratch&) const override {

@@ -74,7 +74,7 @@ struct Cut {
   void cut_rows_first(const Correlation<T>& q, std::int64_t all) {
     constexpr std::int64_t enough_tasks = 64;
     constexpr std::int64_t enough_ops = 1 << 20;
-    constexpr std::int64_t cached_y = 512 << 10;  // of a task: in the second-level cache until its moments are gathered
+    constexpr std::int64_t cached_y = 512 << 10;  // of a task: in the second-level cache until its statistics are gathered
     const std::int64_t row_ops = 2 * q.g.w_out * q.c_out * q.depth();
     const std::int64_t wanted = std::max(ceil_div(q.n * q.groups * q.g.h_out, enough_tasks),
                                          ceil_div(enough_ops, std::max<std::int64_t>(1, row_ops)));

@@ -104,7 +104,7 @@ class Pointwise final : public Conv2dAlgorithm<T> {
   }
 
  private:
-  // Of which x and y stay in the second-level cache until their moments are gathered; whole panels of a product.
+  // Of which x and y stay in the second-level cache until their statistics are gathered; whole panels of a product.
   static std::int64_t pixels_in_cache(const Conv2dProblem& p) {
     constexpr std::int64_t elements = (std::int64_t{384} << 10) / sizeof(T);
     const std::int64_t rows = kernels<T>().gemm.rows;
