@@ -9,9 +9,11 @@ import numpy as np
 
 from fastcnn import _core, random
 from fastcnn._arrays import Array, as_array
-from fastcnn.nn.parameter import Parameter
-from fastcnn.tape import Call, add_grad, backward
-from fastcnn.trace import Argument, Compiled, Scope, Symbol, trace
+from fastcnn.engine.compiled import Compiled, trace
+from fastcnn.engine.parameter import Parameter
+from fastcnn.engine.symbol import Argument, Symbol
+from fastcnn.engine.tape import Call, add_grad, backward
+from fastcnn.engine.tracer import Scope
 
 
 class Tensor:
