@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,13 +22,7 @@ from fastcnn.optim.schedule import Schedule
 from fastcnn.optim.sgd import SGD
 from fastcnn.train.nonfinite import NonFiniteError, first_nonfinite
 from fastcnn.train.results import Evaluation, History, StepResult, Totals
-from fastcnn.train.training import Training
-
-if TYPE_CHECKING:
-    from fastcnn.train.callbacks import Callback
-
-Batches = Iterable[tuple[Any, Any]]
-Watcher = Callable[[], None]
+from fastcnn.train.training import Batches, Callback, Training, Watcher
 
 
 class Trainer:
