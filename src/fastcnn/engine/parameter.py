@@ -1,4 +1,4 @@
-"""What training changes."""
+"""Trainable parameters and buffers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times of the steps of a plan, beside what the machine could do at best."""
+"""Times of the steps of a plan, beside the machine's roofline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of a model while it is traced."""
+"""Symbolic values, which a model sees while it is traced."""
 
 from __future__ import annotations
 

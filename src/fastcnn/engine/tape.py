@@ -1,4 +1,4 @@
-"""The tape: which calls a result came from, and the way back."""
+"""The autograd tape: which calls a result came from, and the backward pass through them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results of calls on real arrays."""
+"""Eager tensors: results of calls on arrays, which know where they came from."""
 
 from __future__ import annotations
 

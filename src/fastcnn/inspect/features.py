@@ -1,4 +1,4 @@
-"""What a layer inside a model computes."""
+"""Activations of a layer inside a model."""
 
 from __future__ import annotations
 

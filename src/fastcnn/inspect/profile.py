@@ -1,4 +1,4 @@
-"""Times of a planned model, step by step, beside what the machine could do at best."""
+"""Times of a planned model, step by step, beside the machine's roofline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the steps of a plan could be shared among many cores, computed from one run on one."""
+"""Bounds on the speed-up by many cores, computed from one run on one."""
 
 from __future__ import annotations
 

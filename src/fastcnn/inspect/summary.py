@@ -1,4 +1,4 @@
-"""What a network is made of, in numbers."""
+"""Layers of a network with their output shapes, parameters and multiply-adds."""
 
 from __future__ import annotations
 

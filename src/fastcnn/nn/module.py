@@ -236,7 +236,7 @@ class Module:
         criterion: Module | None = None,
         momentum: bool = True,
     ) -> Memory:
-        """The bytes that a training step or an inference will take at its peak; `print` shows a table.
+        """Predicted memory use: bytes at the peak of a training step or an inference; `print` shows a table.
 
         Args:
             batch_or_shape: shape of one input, batch included, or the batch alone for a model that says the

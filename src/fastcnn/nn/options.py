@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastcnn import _core
+from fastcnn.engine.layout import check_images, is_images
 
 Pair = int | Sequence[int]
 
@@ -48,7 +49,7 @@ def gelu_kind(approximate: str) -> str:
 def shape_to_normalize(shape: Sequence[int], normalized: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that layer norm reads an input of this one in. Images are stored by pixel; to have their last
     axes together, (w) or (h, w), they must be of another rank."""
-    if len(shape) == 4 and len(normalized) < 3 and tuple(shape[-len(normalized) :]) == normalized:
+    if is_images(shape) and len(normalized) < 3 and tuple(shape[-len(normalized) :]) == normalized:
         return (math.prod(shape[: -len(normalized)]), *normalized)
     return tuple(shape)
 
@@ -82,8 +83,7 @@ def crop_padding(
     shape: Sequence[int], top: int, left: int, height: int, width: int
 ) -> tuple[int, int, int, int]:
     """The negative padding that leaves these rows and columns of images of that shape."""
-    if len(shape) != 4:
-        raise _core.ShapeError(f"crop: x has shape {tuple(shape)}, expected (n, c, h, w)")
+    check_images("crop", shape)
     bottom, right = shape[2] - top - height, shape[3] - left - width
     if min(top, left, bottom, right) < 0 or min(height, width) < 1:
         raise _core.ShapeError(
@@ -116,8 +116,7 @@ def resizing(
 ) -> dict[str, Any]:
     """The attributes of the op that PyTorch's options mean for x of that shape."""
     check_interpolation(size, scale_factor, mode, align_corners)
-    if len(shape) != 4:
-        raise _core.ShapeError(f"interpolate: x has shape {tuple(shape)}, expected (n, c, h, w)")
+    check_images("interpolate", shape)
     coordinates = "align_corners" if align_corners else "half_pixels"
     if scale_factor is None:
         return {"output": size, "mode": mode, "coordinates": coordinates}
@@ -142,15 +141,14 @@ def check_reduction(scale: float) -> None:
 def convnet_resizing(shape: Sequence[int], scale: float) -> dict[str, Any]:
     """The attributes of the op that cuda-convnet's layer is for x of that shape."""
     check_reduction(scale)
-    if len(shape) != 4:
-        raise _core.ShapeError(f"resize: x has shape {tuple(shape)}, expected (n, c, h, w)")
+    check_images("resize", shape)
     output = tuple(math.floor(extent / scale) for extent in shape[2:])
     return {"output": output, "mode": "bilinear", "coordinates": "centred", "scale": (float(scale),) * 2}
 
 
 def nailbed_op(shape: Sequence[int], stride: Pair, start: Pair | None) -> _core.Op:
     """Sums of windows of one pixel, for inputs of this shape."""
-    if start is None and len(shape) == 4:
+    if start is None and is_images(shape):
         strides = (stride, stride) if isinstance(stride, int) else stride
         start = tuple(_middle(extent, step) for extent, step in zip(shape[2:], strides, strict=True))
     return pool2d_op("avg_pool2d", 1, stride, start=start, sum=True)
