@@ -1,6 +1,7 @@
-"""Imports run downwards, and never in a circle."""
+"""Imports and includes run downwards, and never in a circle."""
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,9 @@ LAYERS = (
 DOORS = {
     ("fastcnn.nn.module", f"fastcnn.inspect.{name}") for name in ("features", "memory", "profile", "summary")
 }
+
+# Of cpp/, bottom-up: what lies in a folder may include what is in it and in those before it.
+FOLDERS = ("core", "ops", "graph", "backend", "optim", "distributed", "bindings")
 
 
 class Import(NamedTuple):
@@ -172,3 +176,41 @@ def test_an_upward_import_is_seen_wherever_it_hides(tmp_path):
         each[:2] for each in imports if each.importer not in ("fastcnn.engine.tape", "fastcnn.optim.__init__")
     ]
     assert cycle(down) == []
+
+
+def upward_includes(cpp):
+    """Includes of folders that are neither an includer's own nor before it, or have no place in the order."""
+    files = [path for kind in ("h", "cpp", "cuh", "cu") for path in sorted(cpp.rglob(f"*.{kind}"))]
+    found = []
+    for path in files:
+        own = path.relative_to(cpp).parts[0]
+        allowed = FOLDERS[: FOLDERS.index(own) + 1] if own in FOLDERS else ()
+        for included in re.findall(
+            r'^ *# *include "([^"]+)"', path.read_text(encoding="utf-8"), re.MULTILINE
+        ):
+            if "/" in included and included.split("/")[0] not in allowed:
+                found.append(f"{path.relative_to(cpp).as_posix()} includes {included}")
+    return found
+
+
+def test_includes_run_downwards():
+    assert upward_includes(ROOT / "cpp") == []
+
+
+def test_an_upward_include_is_seen(tmp_path):
+    files = {
+        "core/tensor.h": '#include <vector>\n#include "core/shape.h"\n#include "tensor.h"',
+        "ops/conv2d.cpp": '#include "ops/conv2d.h"\n#include "backend/cpu/gemm.h"\n#include "core/tensor.h"',
+        "backend/cpu/ops/conv2d.cpp": '#include "graph/kernel.h"\n#  include "optim/sgd.h"',
+        "backend/cuda/stream.cu": '#include "bindings/convert.h"',
+        "extra/thing.h": '#include "core/tensor.h"',
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert sorted(upward_includes(tmp_path)) == [
+        "backend/cpu/ops/conv2d.cpp includes optim/sgd.h",
+        "backend/cuda/stream.cu includes bindings/convert.h",
+        "extra/thing.h includes core/tensor.h",
+        "ops/conv2d.cpp includes backend/cpu/gemm.h",
+    ]
