@@ -1,6 +1,9 @@
 #include "bindings/convert.h"
 
+#include <pybind11/stl.h>
+
 #include <memory>
+#include <variant>
 
 namespace fastcnn::bindings {
 namespace {
@@ -53,7 +56,24 @@ py::dtype numpy_dtype(DType dtype) {
   return py::dtype::of<std::int64_t>();
 }
 
+py::object to_object(const Attribute& attribute) {
+  return std::visit(
+      []<class T>(const T& value) -> py::object {
+        if constexpr (requires { value.size(); } && !std::is_same_v<T, std::string>)
+          return py::tuple(py::cast(value));
+        else
+          return py::cast(value);
+      },
+      attribute);
+}
+
 }  // namespace
+
+py::dict to_dict(const Attributes& attributes) {
+  py::dict dict;
+  for (const auto& [name, value] : attributes) dict[py::str(name)] = to_object(value);
+  return dict;
+}
 
 py::tuple to_tuple(const Shape& shape) {
   py::tuple extents(static_cast<std::size_t>(shape.rank()));

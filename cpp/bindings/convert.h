@@ -11,6 +11,7 @@
 
 #include "core/strided_array.h"
 #include "core/tensor.h"
+#include "ops/attributes.h"
 
 namespace fastcnn::bindings {
 
@@ -24,6 +25,8 @@ DType to_dtype(std::string_view name);
 // Refers to the array's memory, so the array must outlive it. `wanted`: what it will become. Throws DTypeError for
 // element types that the core doesn't read.
 StridedArray to_strided(const py::array& array, std::optional<DType> wanted = {});
+
+py::dict to_dict(const Attributes& attributes);
 
 // C-contiguous, of that shape and type, not initialised.
 py::array new_array(const Spec& spec);

@@ -13,23 +13,6 @@ namespace {
 
 Mode to_mode(bool training) { return training ? Mode::training : Mode::inference; }
 
-py::object to_object(const Attribute& attribute) {
-  return std::visit(
-      []<class T>(const T& value) -> py::object {
-        if constexpr (requires { value.size(); } && !std::is_same_v<T, std::string>)
-          return py::tuple(py::cast(value));
-        else
-          return py::cast(value);
-      },
-      attribute);
-}
-
-py::dict to_dict(const Attributes& attributes) {
-  py::dict dict;
-  for (const auto& [name, value] : attributes) dict[py::str(name)] = to_object(value);
-  return dict;
-}
-
 py::list shapes_of(const Graph& graph, const std::vector<ValueId>& values) {
   py::list shapes;
   for (const ValueId v : values) shapes.append(to_tuple(graph.spec(v).shape));

@@ -31,7 +31,8 @@ Attribute to_attribute(const std::string& name, py::handle value) {
 
 void bind_ops(py::module_& module) {
   py::class_<Op, std::shared_ptr<Op>>(module, "Op")
-      .def_property_readonly("kind", [](const Op& op) { return std::string(op.kind()); });
+      .def_property_readonly("kind", [](const Op& op) { return std::string(op.kind()); })
+      .def_property_readonly("attributes", [](const Op& op) { return to_dict(op.attributes()); });
 
   module.def(
       "make_op",

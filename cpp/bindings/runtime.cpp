@@ -1,11 +1,11 @@
 // Threads, instruction sets, GEMM providers, and what this build is.
 #include "bindings/convert.h"
 #include "core/thread_pool.h"
+#include "backend/cpu/conv2d/algorithm.h"
 #include "backend/cpu/gemm.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/measure.h"
 #include "backend/cpu/policy.h"
-#include "backend/cpu/conv2d/algorithm.h"
 
 namespace fastcnn::bindings {
 namespace {

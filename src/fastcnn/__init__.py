@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 from fastcnn import nn, optim, random
 from fastcnn._core import ShapeError, __version__, available_gemm_providers, available_isas, set_num_threads
 from fastcnn.algorithms import conv_algorithms, set_conv_algorithms
+from fastcnn.engine.symbol import Symbol
+from fastcnn.engine.tensor import Tensor
 from fastcnn.info import info, num_threads
 from fastcnn.nn import Module, Parameter
 from fastcnn.random import manual_seed
-from fastcnn.tensor import Tensor
-from fastcnn.trace import Symbol
 
 if TYPE_CHECKING:
     from fastcnn import convnet, data, figures, metrics, ops, train, views

@@ -43,21 +43,44 @@ class Op:
 
     @property
     def kind(self) -> str: ...
+    @property
+    def attributes(self) -> dict[str, _Attribute]:
+        """All of them: make_op(op.kind, **op.attributes) is an equal op."""
 
 def make_op(kind: str, /, **attributes: _Attribute) -> Op: ...
 def op_kinds() -> list[str]: ...
 
-class _Node(TypedDict):
+class _Value(TypedDict):
+    kind: str  # "input", "parameter" or "node"
+    index: int  # among the inputs, parameters or nodes
+    output: int  # of a node: which of its outputs
     name: str
+    shape: tuple[int, ...]
+    dtype: str
+    channels_last: bool
+
+class _Node(TypedDict):
+    name: str  # "conv1 + relu1"
+    layers: list[str]  # ["conv1", "relu1"]
     kind: str
+    attributes: dict[str, _Attribute]
+    inputs: list[int]  # values; NO_VALUE for an absent optional one
+    outputs: list[int]
     description: str
-    output_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]  # of the first output
+    output_shapes: list[tuple[int, ...]]
     parameters: list[Parameter]
     macs: int
-    algorithm: str
+
+_Algorithm = TypedDict(
+    "_Algorithm",
+    {"pass": str, "name": str, "passed_over": list[tuple[str, str]]},  # those before it in the list, and why
+)
 
 class _Step(TypedDict):
     name: str
+    layers: list[str]  # of its node
+    algorithms: list[_Algorithm]  # one per part of the step for which there are several
     node: int  # into Plan.nodes(); -1 for a step of no node
     phase: str
     dtype: str
@@ -70,10 +93,19 @@ class Graph:
     def input(self, shape: Sequence[int], dtype: str, name: str, requires_grad: bool = False) -> int: ...
     def parameter(self, parameter: Parameter, name: str) -> int: ...
     def add(self, op: Op, inputs: Sequence[int], name: str) -> int: ...
+    def add_node(self, op: Op, inputs: Sequence[int], name: str) -> list[int]:
+        """As `add`, which gives the first output alone."""
     def output(self, value: int, seeded: bool) -> None: ...
     def shape(self, value: int) -> tuple[int, ...]: ...
     def dtype(self, value: int) -> str: ...
     def nodes(self) -> list[_Node]: ...
+    def values(self) -> list[_Value]: ...
+    @property
+    def inputs(self) -> list[int]: ...
+    @property
+    def parameters(self) -> list[int]: ...
+    @property
+    def outputs(self) -> list[int]: ...
 
 class Plan:
     """A graph after its passes, with every step and address decided."""
@@ -84,7 +116,11 @@ class Plan:
     @property
     def arena_bytes(self) -> int: ...
     def explain(self) -> str: ...
-    def nodes(self) -> list[_Node]: ...
+    @property
+    def graph(self) -> Graph:
+        """After the passes."""
+    def nodes(self) -> list[_Node]:
+        """Those of the graph."""
     @property
     def scratch_per_thread(self) -> int:
         """Bytes."""
@@ -99,7 +135,7 @@ class Plan:
         """Forward steps, then backward steps."""
 
 class Executor:
-    """The memory of one run of a plan. Not for two threads at once."""
+    """One run of a plan at a time, in memory that it borrows. Not for two threads at once."""
 
     def __init__(self, plan: Plan) -> None: ...
     def run(self, inputs: Sequence[_Array], seed: int, step: int) -> list[_Array]:
@@ -108,6 +144,8 @@ class Executor:
         """From one gradient per seeded output to one per input that asked for it; once per run."""
     def train_step(self, inputs: Sequence[_Array], sgd: Sgd, seed: int, step: int) -> list[_Array]:
         """Forward, backward and update in one call, by a plan that applies gradients."""
+    def release(self) -> None:
+        """Gives the memory back, and with it all values; the next run borrows it again."""
     def set_timing(self, on: bool) -> None: ...
     def step_seconds(self) -> list[float]:
         """Of the last run, beside Plan.steps; the backward part is 0 after a forward pass alone."""
@@ -146,6 +184,9 @@ def gemm_provider() -> str: ...
 def available_gemm_providers() -> list[str]: ...
 def set_gemm_provider(name: str) -> None: ...
 def gemm_provider_details(name: str) -> str: ...
+def policy() -> int:
+    """What plans depend on besides their graph, as one number."""
+
 def measure_flops(threads: int) -> float:
     """The most floating-point operations per second, in float32."""
 

@@ -1,4 +1,4 @@
-"""What this machine can do at best: measured once, kept in the user's cache folder."""
+"""The machine's roofline: peak arithmetic and bandwidth, measured once, kept in the user's cache folder."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastcnn._arrays import Array, as_array
+from fastcnn.engine.layout import is_images
 from fastcnn.ops import softmax
 
 __all__ = ["predict_views", "views"]
@@ -27,7 +28,7 @@ def views(x: Any, size: tuple[int, int], *, mirror: bool = True) -> Iterator[Arr
     """
     images = as_array(x, "x")
     height, width = size
-    if images.ndim != 4 or not (0 < height <= images.shape[2] and 0 < width <= images.shape[3]):
+    if not is_images(images.shape) or not (0 < height <= images.shape[2] and 0 < width <= images.shape[3]):
         raise ValueError(f"views: images {images.shape}, expected (n, c, h, w) of at least {size}")
     bottom, right = images.shape[2] - height, images.shape[3] - width
     corners = [(0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)]

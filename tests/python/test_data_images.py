@@ -186,7 +186,7 @@ def test_class_unknown_in_training_is_refused(folder: Path) -> None:
 def test_what_does_not_fit_into_memory_stays_in_its_files(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(image_files, "_MOST_BYTES", 300)
+    monkeypatch.setattr(image_files, "_MAX_BYTES", 300)
     assert isinstance(load(folder, image_size=6).train.images, ImageFiles)
 
 

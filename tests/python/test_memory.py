@@ -11,6 +11,7 @@ import pytest
 
 import fastcnn
 from fastcnn import models, nn
+from fastcnn.engine.arguments import flatten
 
 # AlexNet's kinds of layers, in a size that a test can afford; the parameters weigh as much as the values.
 ALEXNET_LIKE = """
@@ -134,7 +135,7 @@ def test_several_outputs_take_what_their_training_step_takes(terms, targets):
     model, criterion = TwoHeads(), nn.TotalLoss(terms)
     x = np.ones((5, 3, 8, 8), np.float32)
     trainer = fastcnn.Trainer(model, criterion, fastcnn.optim.SGD(model.parameters(), lr=0.1))
-    compiled, _ = trainer._compiled(x, targets)
+    compiled, _ = trainer._compiled(*flatten((x, targets)))
     assert model.memory(x.shape, criterion=criterion).arena == compiled.plan.arena_bytes
     assert model.memory(x.shape, training=False).outputs == 5 * (10 + 4) * 4
 

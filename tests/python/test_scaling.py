@@ -1,10 +1,11 @@
-"""fastcnn.scaling: bounds on the speed-up by many cores."""
+"""fastcnn.inspect.scaling: bounds on the speed-up by many cores."""
 
 import numpy as np
 import pytest
 
 import fastcnn
-from fastcnn import models, scaling
+from fastcnn import models
+from fastcnn.inspect import scaling
 
 
 def test_bound_follows_from_tasks_and_serial_share():

@@ -114,6 +114,14 @@ def test_evaluate_is_a_mean_over_samples():
     np.testing.assert_allclose(both.accuracy, (6 * parts[0].accuracy + 3 * parts[1].accuracy) / 9)
 
 
+def test_labels_in_a_list_are_evaluated_as_those_in_an_array():
+    model, _ = made()
+    x, _ = batch()
+    y = Trainer(model).predict(x).argmax(axis=1)
+    assert Trainer(model).evaluate([(x, y.tolist())]) == Trainer(model).evaluate([(x, y)])
+    assert Trainer(model).evaluate([(x, y.tolist())]).accuracy == 1.0
+
+
 def test_evaluate_and_predict_restore_modes():
     model, _ = made()
     model.drop.training = False
@@ -301,6 +309,45 @@ def test_gradients_of_parts_add_up_to_that_of_the_batch(reduction):
         assert result.loss == pytest.approx(models[0][1].loss, rel=1e-12)
         for name, array in models[0][0].items():
             np.testing.assert_allclose(state[name], array, rtol=1e-10, atol=1e-12)
+
+
+class TwoInputs(nn.Module):
+    """Two inputs, two outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(3, 2)
+        self.second = nn.Linear(4, 5)
+
+    def forward(self, a, b):
+        return self.first(a), self.second(b)
+
+
+def test_several_inputs_and_targets_go_in_parts_together():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((6, 3)), rng.standard_normal((6, 4))
+    y = rng.integers(0, 2, 6), rng.standard_normal((6, 5))
+    states = []
+    for accumulate in (1, 3):
+        fastcnn.manual_seed(0)
+        model = TwoInputs().double()
+        criterion = nn.TotalLoss([nn.CrossEntropyLoss(), nn.MSELoss()])
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        result = Trainer(model, criterion, optimizer, accumulate=accumulate).step(x, y)
+        assert result.samples == 6
+        states.append(model.state_dict())
+    for name, array in states[0].items():
+        np.testing.assert_allclose(states[1][name], array, rtol=1e-12)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_of_several_inputs_the_one_that_is_not_finite_is_named(accumulate):
+    model = TwoInputs()
+    criterion = nn.TotalLoss([nn.CrossEntropyLoss(), nn.MSELoss()])
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    x, y = (np.ones((4, 3)), np.full((4, 4), np.nan)), (np.zeros(4, np.int64), np.ones((4, 5)))
+    with pytest.raises(fastcnn.train.NonFiniteError, match="is input 1"):
+        Trainer(model, criterion, optimizer, accumulate=accumulate).step(x, y)
 
 
 def test_parts_of_mixed_sums_and_means_are_refused():

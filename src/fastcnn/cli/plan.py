@@ -9,7 +9,7 @@ import numpy as np
 import fastcnn
 from fastcnn.cli.common import add_batch_size, add_json, find_model, print_json
 from fastcnn.cli.parser import whole
-from fastcnn.scaling import scaling
+from fastcnn.inspect.scaling import scaling
 
 HELP = "show how many tasks each step has, and how much faster many cores could be"
 

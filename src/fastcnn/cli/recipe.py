@@ -18,7 +18,7 @@ from fastcnn.cli.parser import CommandError, UsageError
 from fastcnn.cli.schedules import AnySchedule, make_schedule
 from fastcnn.nn import Module
 from fastcnn.train import CheckpointError, freeze, freeze_all_but, load_weights
-from fastcnn.train.callbacks.checkpoint import BEST
+from fastcnn.train.checkpoint_folder import BEST
 from fastcnn.train.finetuning import state_of
 
 LAYER_FILE = "layers.cfg"

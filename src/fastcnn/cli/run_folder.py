@@ -25,8 +25,8 @@ from fastcnn.cli.recipe import LAYER_FILE, PARAM_FILE, load_files
 from fastcnn.data import MeanImage, Preprocessing, preprocessing_from_dict
 from fastcnn.nn import Module
 from fastcnn.train import CheckpointError, load_checkpoint
-from fastcnn.train.callbacks.checkpoint import BEST, LAST, PREVIOUS, find_checkpoint
 from fastcnn.train.checkpoint import write_atomically
+from fastcnn.train.checkpoint_folder import BEST, LAST, PREVIOUS, find_checkpoint
 
 LOG = "log.jsonl"
 _DESCRIPTION = "run.json"

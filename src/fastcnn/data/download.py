@@ -8,8 +8,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from fastcnn.data.fetching import FetchError, Progress
-from fastcnn.data.sources import CHUNK, RemoteFile, sha256
+from fastcnn.data.sources import CHUNK, FetchError, Progress, RemoteFile, sha256
 
 _ATTEMPTS = 3  # per mirror, each going on where the last one ended
 _SECONDS = 30  # without a byte

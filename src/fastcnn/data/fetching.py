@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from fastcnn.data.datasets import data_root
-from fastcnn.data.sources import SOURCES, RemoteFile, Source, sha256
-
-Progress = Callable[[str, int, int], None]
-
-
-class FetchError(OSError):
-    """A dataset that can't be downloaded, or is not what was published."""
+from fastcnn.data.sources import SOURCES, FetchError, Progress, RemoteFile, Source, sha256
 
 
 def fetch(

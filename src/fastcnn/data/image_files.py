@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"))
-_MOST_BYTES = 2 << 30  # of images held in memory
+_MAX_BYTES = 2 << 30  # of images held in memory
 _CHUNK = 64  # images that a thread decodes at a time
 _MODES = {1: "L", 3: "RGB"}
 
@@ -91,7 +91,7 @@ def read_images(paths: Sequence[Path], size_of_unlike: int) -> Bytes | ImageFile
     first = _open(paths[0], None)
     for channels in (1, 3) if first.mode == "L" else (3,):
         shape = (len(paths), channels, first.height, first.width)
-        images = _read_alike(paths, shape) if math.prod(shape) <= _MOST_BYTES else None
+        images = _read_alike(paths, shape) if math.prod(shape) <= _MAX_BYTES else None
         if images is not None:
             return images[:, 0] if channels == 1 else images
     return ImageFiles(paths, (size_of_unlike, size_of_unlike))

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 CHUNK = 1 << 17  # bytes read at a time
+
+Progress = Callable[[str, int, int], None]  # name of the file, bytes so far, all its bytes
+
+
+class FetchError(OSError):
+    """A dataset that can't be downloaded, or is not what was published."""
 
 
 @dataclass(frozen=True)

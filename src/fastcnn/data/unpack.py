@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-_MOST_ENTRIES = 1000
+_MAX_ENTRIES = 1000
 
 
 class UnpackError(ValueError):
@@ -51,7 +51,7 @@ def _extract(
     seen: set[str] = set()
     for entry in tar:
         _check(entry, max(members.values()), folder)
-        if entry.name in seen or len(seen) == _MOST_ENTRIES:
+        if entry.name in seen or len(seen) == _MAX_ENTRIES:
             raise UnpackError(f"{entry.name!r} comes twice, or there are too many entries")
         seen.add(entry.name)
         if entry.name not in members:
@@ -68,14 +68,14 @@ def _extract(
         raise UnpackError(f"missing in it: {', '.join(missing)}")
 
 
-def _check(entry: tarfile.TarInfo, most_bytes: int, folder: Path) -> None:
+def _check(entry: tarfile.TarInfo, max_bytes: int, folder: Path) -> None:
     plain = entry.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not entry.issparse()
     if not plain and not entry.isdir():
         raise UnpackError(f"{entry.name!r} is neither a plain file nor a folder")
     path = PurePosixPath(entry.name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or ":" in entry.name or "\0" in entry.name:
         raise UnpackError(f"{entry.name!r} points out of the archive")
-    if entry.size > most_bytes:
-        raise UnpackError(f"{entry.name!r} is larger than {most_bytes:,} bytes")
+    if entry.size > max_bytes:
+        raise UnpackError(f"{entry.name!r} is larger than {max_bytes:,} bytes")
     if hasattr(tarfile, "data_filter"):  # from Python 3.10.12, 3.11.4 and 3.12 on
         tarfile.data_filter(entry, str(folder))

@@ -11,9 +11,9 @@ import numpy as np
 from fastcnn._arrays import as_array
 from fastcnn.figures._canvas import Array, bare, blank, mosaic, show_picture
 
-_MOST = 256  # filters of one or three channels that are shown
-_MOST_OF_MANY = 16  # filters, and channels of each, where they have more
-_MOST_MAPS = 64
+_MAX = 256  # filters of one or three channels that are shown
+_MAX_OF_MANY = 16  # filters, and channels of each, where they have more
+_MAX_MAPS = 64
 
 
 def filters(weight: Any, title: str = "", *, figure: Any = None) -> Any:
@@ -35,8 +35,8 @@ def filters(weight: Any, title: str = "", *, figure: Any = None) -> Any:
     scaled = w / np.maximum(np.abs(w).max(axis=(1, 2, 3), keepdims=True), 1e-30)
     count, channels = w.shape[:2]
     many = channels not in (1, 3)
-    shown = min(count, _MOST_OF_MANY if many else _MOST)
-    columns = min(channels, _MOST_OF_MANY) if many else _columns(shown)
+    shown = min(count, _MAX_OF_MANY if many else _MAX)
+    columns = min(channels, _MAX_OF_MANY) if many else _columns(shown)
     if channels == 3:
         tiles = mosaic(scaled[:shown].transpose(0, 2, 3, 1) / 2 + 0.5, columns, fill=1.0)
     else:
@@ -76,8 +76,8 @@ def maps(image: Any, layers: Mapping[str, Any], title: str = "", *, figure: Any 
     if not values or any(each.ndim != 3 or each.size == 0 for each in values.values()):
         shapes = ", ".join(f"{name} {each.shape}" for name, each in values.items()) or "none"
         raise ValueError(f"maps: layers {shapes}; expected maps (channels, height, width)")
-    most = _MOST_MAPS if len(values) == 1 else 8
-    tiles = {name: _tiles(each, most) for name, each in values.items()}
+    max_maps = _MAX_MAPS if len(values) == 1 else 8
+    tiles = {name: _tiles(each, max_maps) for name, each in values.items()}
     heights = [6 * whole.shape[0] / whole.shape[1] + 0.35 for whole in tiles.values()]
     figure = blank(figure, 8.5, max(sum(heights), 1.8) + 0.3)
     left, right = figure.subfigures(1, 2, width_ratios=(1, 4))
@@ -90,7 +90,7 @@ def maps(image: Any, layers: Mapping[str, Any], title: str = "", *, figure: Any 
         shown = axes.imshow(whole, interpolation="nearest", **_scale(each))
         figure.colorbar(shown, ax=axes, aspect=12 * height, pad=0.01).ax.tick_params(labelsize=7)
         bare(axes)
-        count = min(len(each), most)
+        count = min(len(each), max_maps)
         of_all = f"{count} of {len(each)}" if count < len(each) else f"{count}"
         axes.set_title(f"{name}: {of_all} maps of {each.shape[1]}×{each.shape[2]}", fontsize=9, loc="left")
     if title:
@@ -98,8 +98,8 @@ def maps(image: Any, layers: Mapping[str, Any], title: str = "", *, figure: Any 
     return figure
 
 
-def _tiles(values: Array, most: int) -> Array:
-    count = min(len(values), most)
+def _tiles(values: Array, max_maps: int) -> Array:
+    count = min(len(values), max_maps)
     return mosaic(values[:count], 8 if count <= 8 else _columns(count))
 
 

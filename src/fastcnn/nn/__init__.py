@@ -1,5 +1,6 @@
 """Layers, containers, losses and initialisers, under PyTorch's names where it has them."""
 
+from fastcnn.engine.parameter import Buffer, Parameter
 from fastcnn.nn import functional, init
 from fastcnn.nn.activation import (
     ELU,
@@ -30,7 +31,6 @@ from fastcnn.nn.connections import GatherChannels, random_connections
 from fastcnn.nn.containers import ModuleList, Sequential
 from fastcnn.nn.conv import Conv2d, ConvTranspose2d, LocallyConnected2d
 from fastcnn.nn.dropout import Dropout
-from fastcnn.nn.features import features
 from fastcnn.nn.images import (
     ConstantPad2d,
     ConvnetResize,
@@ -44,7 +44,7 @@ from fastcnn.nn.images import (
 )
 from fastcnn.nn.linear import Linear
 from fastcnn.nn.loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, TotalLoss
-from fastcnn.nn.module import Module
+from fastcnn.nn.module import Module, features
 from fastcnn.nn.normalization import (
     BatchNorm1d,
     BatchNorm2d,
@@ -54,7 +54,6 @@ from fastcnn.nn.normalization import (
     LocalResponseNorm,
     SpatialResponseNorm,
 )
-from fastcnn.nn.parameter import Buffer, Parameter
 from fastcnn.nn.pooling import (
     AdaptiveAvgPool2d,
     AdaptiveMaxPool2d,

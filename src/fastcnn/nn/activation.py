@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fastcnn import _core
+from fastcnn.engine.parameter import Parameter
 from fastcnn.nn import functional
 from fastcnn.nn.module import Module
-from fastcnn.nn.options import gelu_kind
-from fastcnn.nn.parameter import Parameter, check_extents
+from fastcnn.nn.options import check_extents, gelu_kind
 
 
 class Identity(Module):

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from fastcnn._arrays import Array
+from fastcnn.engine.parameter import Buffer, Parameter
 from fastcnn.nn import functional, init
 from fastcnn.nn.module import Module
-from fastcnn.nn.parameter import Buffer, Parameter, check_extents
+from fastcnn.nn.options import check_extents
 
 
 class GatherChannels(Module):

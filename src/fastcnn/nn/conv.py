@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from fastcnn import _core
+from fastcnn.engine.parameter import Buffer, Parameter
 from fastcnn.nn import functional, init
 from fastcnn.nn.connections import random_connections
 from fastcnn.nn.module import Module
-from fastcnn.nn.options import Pair
-from fastcnn.nn.parameter import Buffer, Parameter, check_extents, pair_of
+from fastcnn.nn.options import Pair, check_extents, pair_of
 
 
 class _Convolution(Module):

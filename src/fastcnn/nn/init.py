@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from fastcnn import random
-from fastcnn.nn.parameter import Parameter
+from fastcnn.engine.parameter import Parameter
 
 _GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from fastcnn.engine.parameter import Parameter
 from fastcnn.nn import functional, init
 from fastcnn.nn.module import Module
-from fastcnn.nn.parameter import Parameter, check_extents
+from fastcnn.nn.options import check_extents
 
 
 class Linear(Module):

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastcnn import _core
+from fastcnn.engine.parameter import Buffer
+from fastcnn.engine.symbol import Symbol
 from fastcnn.nn import functional
 from fastcnn.nn.module import Module
 from fastcnn.nn.options import cross_entropy_op
-from fastcnn.nn.parameter import Buffer
-from fastcnn.trace import Symbol
 
 
 class _Loss(Module):

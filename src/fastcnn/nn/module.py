@@ -8,19 +8,39 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastcnn import _clock
 from fastcnn._arrays import Array, as_array
-from fastcnn.calls import PlanCache, call_module
-from fastcnn.nn.features import features as layer_features
-from fastcnn.nn.parameter import Buffer, Parameter
-from fastcnn.trace import Symbol
+from fastcnn.engine.parameter import Buffer, Parameter
+from fastcnn.engine.plan_cache import PlanCache, call_module
+from fastcnn.engine.symbol import Symbol
 
 if TYPE_CHECKING:
     import builtins
 
-    from fastcnn.nn.memory import Memory
-    from fastcnn.nn.summary import Summary
-    from fastcnn.profile import Profile
+    from fastcnn.inspect.memory import Memory
+    from fastcnn.inspect.profile import Profile
+    from fastcnn.inspect.summary import Summary
 
 M = TypeVar("M", bound="Module")
+
+
+def features(model: Module, x: Any, layer: str) -> Any:
+    """The output of one layer of a model in inference mode; what comes after the layer isn't computed.
+
+    The same as `model.features(x, layer)`, which models with a child of that name don't have.
+
+    Args:
+        x: a batch, as the model reads it.
+        layer: path of a module, such as "fc7" or "layer1.0.relu" (`named_modules` lists them). Of a module
+            that is called several times, the first call counts.
+
+    Returns:
+        An array, or where the layer returns several values, a tuple or list of them.
+
+    Raises:
+        ValueError: no module of the model has that path, or the model doesn't call it.
+    """
+    from fastcnn.inspect.features import features
+
+    return features(model, x, layer)
 
 
 class Module:
@@ -50,7 +70,7 @@ class Module:
             first = value[0] if isinstance(value, (tuple, list)) and value else value
             if isinstance(first, Symbol):
                 return first._tracer.call(self, inputs)
-        return call_module(self, inputs)
+        return call_module(self, self._plan_cache(), inputs)
 
     # The tree
 
@@ -169,7 +189,7 @@ class Module:
             object.__setattr__(self, "training", training)  # not a change of structure
             _clock.tick()
 
-    features: Any = layer_features  # a method; Any, because a child may have the name
+    features: Any = features  # a method; Any, because a child may have the name
 
     def zero_grad(self) -> None:
         """Drops the gradients of all parameters."""
@@ -204,7 +224,7 @@ class Module:
         Args:
             input_shape: of one input, batch included: (1, 3, 227, 227).
         """
-        from fastcnn.nn.summary import summarize
+        from fastcnn.inspect.summary import summarize
 
         return summarize(self, input_shape)
 
@@ -216,7 +236,7 @@ class Module:
         criterion: Module | None = None,
         momentum: bool = True,
     ) -> Memory:
-        """The bytes that a training step or an inference will take at its peak; `print` shows a table.
+        """Predicted memory use: bytes at the peak of a training step or an inference; `print` shows a table.
 
         Args:
             batch_or_shape: shape of one input, batch included, or the batch alone for a model that says the
@@ -229,7 +249,7 @@ class Module:
         Raises:
             ValueError: the model doesn't say what it reads; a shape that doesn't fit it.
         """
-        from fastcnn.nn.memory import predict_memory
+        from fastcnn.inspect.memory import predict_memory
 
         shape = self._whole_shape(batch_or_shape)
         return predict_memory(self, shape, training=training, criterion=criterion, momentum=momentum)
@@ -245,7 +265,7 @@ class Module:
             criterion: the loss; CrossEntropyLoss() when left out.
             seconds: runs are repeated for so long, five at the least.
         """
-        from fastcnn.profile import profile
+        from fastcnn.inspect.profile import profile
 
         return profile(self, x, y, criterion=criterion, seconds=seconds)
 

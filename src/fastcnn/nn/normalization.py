@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from fastcnn import _core
+from fastcnn.engine.parameter import Buffer, Parameter
 from fastcnn.nn import functional
 from fastcnn.nn.module import Module
-from fastcnn.nn.parameter import Buffer, Parameter, check_extents, shape_of
+from fastcnn.nn.options import check_extents, shape_of
 
 
 class _ResponseNorm(Module):

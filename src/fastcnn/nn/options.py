@@ -6,9 +6,37 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from fastcnn import _core
+from fastcnn.engine.layout import check_images, is_images
 
 Pair = int | Sequence[int]
+
+
+def check_extents(layer: str, **extents: int) -> None:
+    """Raises ValueError unless all are integers of at least 1."""
+    for name, extent in extents.items():
+        if isinstance(extent, bool) or not isinstance(extent, (int, np.integer)) or extent < 1:
+            raise ValueError(f"{layer}: {name} is {extent!r}, expected a positive integer")
+
+
+def pair_of(layer: str, name: str, value: Any) -> tuple[int, int]:
+    """(height, width) from a pair or one number for both; raises ValueError for anything else or below 1."""
+    pair = (value, value) if isinstance(value, (int, np.integer)) else value
+    good = isinstance(pair, (tuple, list)) and len(pair) == 2
+    if not good or not all(isinstance(v, (int, np.integer)) and v >= 1 for v in pair):
+        raise ValueError(f"{layer}: {name} is {value!r}, expected one positive integer or a pair")
+    return int(pair[0]), int(pair[1])
+
+
+def shape_of(layer: str, value: Any) -> tuple[int, ...]:
+    """A shape from integers or one of them; raises ValueError for anything else or below 1."""
+    shape = (value,) if isinstance(value, (int, np.integer)) else value
+    good = isinstance(shape, (tuple, list)) and len(shape) > 0
+    if not good or not all(isinstance(extent, (int, np.integer)) and extent >= 1 for extent in shape):
+        raise ValueError(f"{layer}: the shape is {value!r}, expected one or more positive integers")
+    return tuple(int(extent) for extent in shape)
 
 
 def gelu_kind(approximate: str) -> str:
@@ -21,7 +49,7 @@ def gelu_kind(approximate: str) -> str:
 def shape_to_normalize(shape: Sequence[int], normalized: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that layer norm reads an input of this one in. Images are stored by pixel; to have their last
     axes together, (w) or (h, w), they must be of another rank."""
-    if len(shape) == 4 and len(normalized) < 3 and tuple(shape[-len(normalized) :]) == normalized:
+    if is_images(shape) and len(normalized) < 3 and tuple(shape[-len(normalized) :]) == normalized:
         return (math.prod(shape[: -len(normalized)]), *normalized)
     return tuple(shape)
 
@@ -55,8 +83,7 @@ def crop_padding(
     shape: Sequence[int], top: int, left: int, height: int, width: int
 ) -> tuple[int, int, int, int]:
     """The negative padding that leaves these rows and columns of images of that shape."""
-    if len(shape) != 4:
-        raise _core.ShapeError(f"crop: x has shape {tuple(shape)}, expected (n, c, h, w)")
+    check_images("crop", shape)
     bottom, right = shape[2] - top - height, shape[3] - left - width
     if min(top, left, bottom, right) < 0 or min(height, width) < 1:
         raise _core.ShapeError(
@@ -89,8 +116,7 @@ def resizing(
 ) -> dict[str, Any]:
     """The attributes of the op that PyTorch's options mean for x of that shape."""
     check_interpolation(size, scale_factor, mode, align_corners)
-    if len(shape) != 4:
-        raise _core.ShapeError(f"interpolate: x has shape {tuple(shape)}, expected (n, c, h, w)")
+    check_images("interpolate", shape)
     coordinates = "align_corners" if align_corners else "half_pixels"
     if scale_factor is None:
         return {"output": size, "mode": mode, "coordinates": coordinates}
@@ -115,15 +141,14 @@ def check_reduction(scale: float) -> None:
 def convnet_resizing(shape: Sequence[int], scale: float) -> dict[str, Any]:
     """The attributes of the op that cuda-convnet's layer is for x of that shape."""
     check_reduction(scale)
-    if len(shape) != 4:
-        raise _core.ShapeError(f"resize: x has shape {tuple(shape)}, expected (n, c, h, w)")
+    check_images("resize", shape)
     output = tuple(math.floor(extent / scale) for extent in shape[2:])
     return {"output": output, "mode": "bilinear", "coordinates": "centred", "scale": (float(scale),) * 2}
 
 
 def nailbed_op(shape: Sequence[int], stride: Pair, start: Pair | None) -> _core.Op:
     """Sums of windows of one pixel, for inputs of this shape."""
-    if start is None and len(shape) == 4:
+    if start is None and is_images(shape):
         strides = (stride, stride) if isinstance(stride, int) else stride
         start = tuple(_middle(extent, step) for extent, step in zip(shape[2:], strides, strict=True))
     return pool2d_op("avg_pool2d", 1, stride, start=start, sum=True)

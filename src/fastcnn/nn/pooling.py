@@ -7,8 +7,7 @@ from typing import Any
 from fastcnn import _core
 from fastcnn.nn import functional
 from fastcnn.nn.module import Module
-from fastcnn.nn.options import Pair, pool2d_op, pool_channels_op
-from fastcnn.nn.parameter import pair_of
+from fastcnn.nn.options import Pair, pair_of, pool2d_op, pool_channels_op
 
 
 class _Pool2d(Module):

@@ -8,8 +8,7 @@ from typing import Any
 from fastcnn import _core
 from fastcnn._arrays import Array, as_array
 from fastcnn._core import make_op
-from fastcnn.nn.options import shape_to_normalize
-from fastcnn.nn.parameter import shape_of
+from fastcnn.nn.options import shape_of, shape_to_normalize
 from fastcnn.ops._run import backward, forward, only
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fastcnn.nn.parameter import Parameter
+from fastcnn.engine.parameter import Parameter
 
 
 def grad_norm(parameters: Iterable[Parameter]) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastcnn import _core
-from fastcnn.nn.parameter import Parameter
+from fastcnn.engine.parameter import Parameter
 
 ParamGroup = dict[str, Any]  # "params" and the settings
 

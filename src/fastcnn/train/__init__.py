@@ -3,7 +3,6 @@
 from fastcnn.train.callbacks import (
     EMA,
     SWA,
-    Callback,
     Checkpoint,
     CSVLog,
     EarlyStopping,
@@ -21,7 +20,7 @@ from fastcnn.train.lr_range import LRRange, lr_range_test
 from fastcnn.train.nonfinite import NonFiniteError
 from fastcnn.train.results import Epoch, Evaluation, History, StepResult
 from fastcnn.train.trainer import Trainer
-from fastcnn.train.training import Training
+from fastcnn.train.training import Callback, Training
 
 __all__ = [
     "EMA",

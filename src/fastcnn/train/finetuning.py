@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from fastcnn._names import did_you_mean
+from fastcnn.engine.parameter import Parameter
 from fastcnn.nn.module import Module
-from fastcnn.nn.parameter import Parameter
 from fastcnn.optim.sgd import SGD
 
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from fastcnn import random
 from fastcnn._arrays import Array, as_array
-from fastcnn.calls import is_several
+from fastcnn.engine.arguments import flatten, is_sequence
+from fastcnn.engine.tensor import Tensor
 from fastcnn.nn.loss import CrossEntropyLoss
 from fastcnn.nn.module import Module
-from fastcnn.tensor import Tensor
 
 # Of eps: the steps that are tried while numbers differ. The last ones only where gradients are so large that
 # rounding leaves the tolerance visible.
@@ -199,9 +199,9 @@ class _Checker:
             self._criterion = copy.deepcopy(criterion or CrossEntropyLoss()).double()
         self._x = [
             Tensor(np.array(as_array(value), dtype=np.float64, order="C"), requires_grad=check_input)
-            for value in (x if is_several(x) else (x,))
+            for value in flatten((x,))[0]
         ]
-        self._y = tuple(map(_as_target, y)) if is_several(y) else None if y is None else _as_target(y)
+        self._y = tuple(map(_as_target, y)) if is_sequence(y) else None if y is None else _as_target(y)
         self._weights: Array | None = None  # of the outputs, where they are the loss
         self._parameters = {n: p for n, p in self._model.named_parameters() if p.requires_grad}
         for array in (*(p.value for p in self._parameters.values()), *(t.numpy() for t in self._x)):

@@ -5,15 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from fastcnn import random
 from fastcnn.train.nonfinite import NonFiniteError
-
-if TYPE_CHECKING:
-    from fastcnn.train.trainer import Batches, Trainer
+from fastcnn.train.trainer import Trainer
+from fastcnn.train.training import Batches
 
 _DIVERGED = 4.0  # times the least loss
 

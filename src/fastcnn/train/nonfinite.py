@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from fastcnn._arrays import Array
-from fastcnn.calls import describe_arguments
+from fastcnn.engine.arguments import describe_arguments
+from fastcnn.engine.compiled import Compiled
+from fastcnn.engine.module import Module as AnyModule
+from fastcnn.engine.symbol import InputSymbol, Symbol
+from fastcnn.engine.tracer import Scope, Tracer
 from fastcnn.nn.module import Module
-from fastcnn.trace import Compiled, InputSymbol, Scope, Symbol, Tracer
 
 
 class NonFiniteError(FloatingPointError):
@@ -69,7 +72,7 @@ class _Recorder(Tracer):
         super().__init__(scope, dtype, training=True)
         self.seen: list[tuple[str, Symbol]] = []
 
-    def call(self, module: Module, inputs: tuple[Any, ...]) -> Any:
+    def call(self, module: AnyModule, inputs: tuple[Any, ...]) -> Any:
         output = super().call(module, inputs)
         if next(module.children(), None) is None:
             values = output if isinstance(output, (tuple, list)) else (output,)

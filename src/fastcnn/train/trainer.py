@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from fastcnn import optim, random
 from fastcnn._arrays import Array
-from fastcnn.calls import PlanCache, describe_arguments, is_several, read_arguments, spread
+from fastcnn.engine.arguments import Form, describe_arguments, flatten, read_arguments
+from fastcnn.engine.compiled import Compiled, trace_training_step
+from fastcnn.engine.plan_cache import PlanCache
 from fastcnn.metrics import count_correct
 from fastcnn.nn.loss import CrossEntropyLoss, TotalLoss
 from fastcnn.nn.module import Module, in_mode
 from fastcnn.optim.plateau import ReduceLROnPlateau
 from fastcnn.optim.schedule import Schedule
 from fastcnn.optim.sgd import SGD
-from fastcnn.trace import Compiled, trace_training_step
 from fastcnn.train.nonfinite import NonFiniteError, first_nonfinite
 from fastcnn.train.results import Evaluation, History, StepResult, Totals
-from fastcnn.train.training import Training
-
-if TYPE_CHECKING:
-    from fastcnn.train.callbacks import Callback
-
-Batches = Iterable[tuple[Any, Any]]
-Watcher = Callable[[], None]
+from fastcnn.train.training import Batches, Callback, Training, Watcher
 
 
 class Trainer:
@@ -128,18 +123,19 @@ class Trainer:
         """
         if self.optimizer is None:
             raise RuntimeError("Trainer.step: no optimizer was given")
+        values, form = flatten((x, y))
         if watchers or self.accumulate > 1 or self.clip_norm or self.clip_value or self.on_nan == "skip":
-            result = self._step_by_parts(self.optimizer, x, y, watchers)
+            result = self._step_by_parts(self.optimizer, values, form, watchers)
         else:
-            result = self._step_at_once(self.optimizer, x, y)
+            result = self._step_at_once(self.optimizer, values, form)
         self.steps += 1
         if self.schedule_every == "step" and isinstance(self.schedule, Schedule):
             self.schedule.step()
         return result
 
-    def _step_at_once(self, optimizer: SGD, x: Any, y: Any) -> StepResult:
+    def _step_at_once(self, optimizer: SGD, values: Sequence[Any], form: Form | None) -> StepResult:
         sgd = optimizer._prepared()
-        compiled, arrays = self._compiled(x, y)
+        compiled, arrays = self._compiled(values, form)
         executor = compiled.acquire()
         random_step = random.next_step() if compiled.is_random else (0, 0)
         try:
@@ -147,18 +143,20 @@ class Trainer:
         finally:
             compiled.release(executor)
         compiled.count_run()
-        result = _result(compiled, outputs, x, arrays)
+        result = _result(compiled, outputs, form, arrays)
         if result.samples and not math.isfinite(result.loss):
-            raise self._nonfinite_loss(result.loss, x, arrays, random_step)
+            raise self._nonfinite_loss(result.loss, values[: _num_inputs(form)], arrays, random_step)
         return result
 
-    def _step_by_parts(self, optimizer: SGD, x: Any, y: Any, watchers: Sequence[Watcher]) -> StepResult:
+    def _step_by_parts(
+        self, optimizer: SGD, values: Sequence[Any], form: Form | None, watchers: Sequence[Watcher]
+    ) -> StepResult:
         """The loop: gradients of all parts, what looks at them, the update."""
         skip = self.on_nan == "skip"
         buffers = [(b, np.array(b.value)) for b in self.model.buffers()] if skip else []
         self._drop_gradients(optimizer)
         try:
-            result = self._add_gradients(x, y)
+            result = self._add_gradients(values, form)
             for watcher in watchers:
                 watcher()
             self._check_gradients()
@@ -178,24 +176,25 @@ class Trainer:
         self._drop_gradients(optimizer)
         return result
 
-    def _add_gradients(self, x: Any, y: Any) -> StepResult:
+    def _add_gradients(self, values: Sequence[Any], form: Form | None) -> StepResult:
         """Forward and backward of all parts; the loss is that of the batch."""
-        samples = len(x[0] if is_several(x) else x)
+        samples = len(values[0])
         count = max(1, min(self.accumulate, samples))
         loss, correct = 0.0, 0
         losses: dict[str, float] = {}
         for number in range(count):
             part = slice(samples * number // count, samples * (number + 1) // count)
-            x_part, y_part = (x, y) if count == 1 else (_sliced(x, part), _sliced(y, part))
-            compiled, arrays = self._compiled(x_part, y_part, applies_gradients=False)
+            part_values = values if count == 1 else [value[part] for value in values]
+            compiled, arrays = self._compiled(part_values, form, applies_gradients=False)
             executor = compiled.acquire()
             random_step = random.next_step() if compiled.is_random else (0, 0)
             try:
                 outputs = executor.run([arrays[i] for i in compiled.feeds], *random_step)
                 compiled.count_run()
-                result = _result(compiled, outputs, x_part, arrays)
+                result = _result(compiled, outputs, form, arrays)
                 if result.samples and not math.isfinite(result.loss):
-                    raise self._nonfinite_loss(result.loss, x_part, arrays, random_step)
+                    inputs = part_values[: _num_inputs(form)]
+                    raise self._nonfinite_loss(result.loss, inputs, arrays, random_step)
                 share = self._share(result.samples / samples) if count > 1 else 1.0
                 executor.backward([np.full_like(outputs[0], share)])
             finally:
@@ -225,10 +224,9 @@ class Trainer:
         optimizer.zero_grad()
 
     def _nonfinite_loss(
-        self, loss: float, x: Any, arrays: Sequence[Array], random_step: tuple[int, int]
+        self, loss: float, inputs: Sequence[Any], arrays: Sequence[Array], random_step: tuple[int, int]
     ) -> NonFiniteError:
-        values = list(x) if is_several(x) else [x]
-        where = first_nonfinite(self.model, values, arrays[: len(values)], random_step)
+        where = first_nonfinite(self.model, inputs, arrays[: len(inputs)], random_step)
         message = f"step {self.steps + 1}: the loss is {loss}; the first that is not finite is {where}"
         return NonFiniteError(message, self.steps + 1, where)
 
@@ -278,7 +276,7 @@ class Trainer:
         total = Totals()
         with in_mode(self.model, False):
             for x, y in batches:
-                output = self.model(*(x if is_several(x) else (x,)))
+                output = self.model(*flatten((x,))[0])
                 loss = self.criterion(output, y)
                 scores = _first(output).numpy()
                 target = np.asarray(_first(y))
@@ -290,15 +288,16 @@ class Trainer:
         """The model's output for a batch, in inference mode; the model's mode is restored. A tuple for a
         model of several outputs."""
         with in_mode(self.model, False):
-            output = self.model(*(x if is_several(x) else (x,)))
+            output = self.model(*flatten((x,))[0])
         if isinstance(output, (tuple, list)):
             return tuple(value.numpy() for value in output)
         return output.numpy()
 
-    def _compiled(self, x: Any, y: Any, applies_gradients: bool = True) -> tuple[Compiled, list[Array]]:
-        """The plan of model and criterion together, and x and y as arrays; the loss is output 0, the model's
-        1."""
-        values, form = spread((x, y))
+    def _compiled(
+        self, values: Sequence[Any], form: Form | None, applies_gradients: bool = True
+    ) -> tuple[Compiled, list[Array]]:
+        """The plan of model and criterion together, and the values of (x, y) as arrays; the loss is output 0,
+        the model's 1."""
         arrays, key = read_arguments(values)
         if form is not None or not applies_gradients:
             key = (applies_gradients, form, key)
@@ -306,29 +305,36 @@ class Trainer:
         if compiled is None:
             if not self.model.training:
                 raise RuntimeError("Trainer.step: the model is in inference mode; call model.train() first")
-            count = len(x) if is_several(x) else 1
-            several = is_several(y)
+            count = _num_inputs(form)
+            num_targets = None if form is None else form[1]
             # The criterion's first argument is the output, which the plan makes itself.
             _, *targets = describe_arguments(
                 self.criterion,
                 [None, *values[count:]],
                 [arrays[0], *arrays[count:]],
-                (None, len(y) if several else None),
+                (None, num_targets),
             )
             compiled = trace_training_step(
                 self.model,
                 self.criterion,
                 describe_arguments(self.model, values[:count], arrays[:count]),
-                targets if several else targets[0],
+                targets[0] if num_targets is None else targets,
                 applies_gradients,
             )
             self._plans.add(key, compiled)
         return compiled, arrays
 
 
-def _result(compiled: Compiled, outputs: Sequence[Array], x: Any, arrays: Sequence[Array]) -> StepResult:
+def _num_inputs(form: Form | None) -> int:
+    """How many of the values of (x, y) are the model's inputs; the targets follow."""
+    return 1 if form is None or form[0] is None else form[0]
+
+
+def _result(
+    compiled: Compiled, outputs: Sequence[Array], form: Form | None, arrays: Sequence[Array]
+) -> StepResult:
     loss, output, *reported = outputs
-    target = arrays[len(x) if is_several(x) else 1]
+    target = arrays[_num_inputs(form)]
     result = StepResult(float(loss.sum()), count_correct(output, target), len(arrays[0]))
     if not reported:
         return result
@@ -336,9 +342,5 @@ def _result(compiled: Compiled, outputs: Sequence[Array], x: Any, arrays: Sequen
 
 
 def _first(values: Any) -> Any:
-    """The first of several values, or the one."""
-    return values[0] if isinstance(values, list) or is_several(values) else values
-
-
-def _sliced(values: Any, part: slice) -> Any:
-    return tuple(value[part] for value in values) if is_several(values) else values[part]
+    """The first of a sequence of values, or the one."""
+    return flatten((values,))[0][0]

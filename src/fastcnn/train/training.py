@@ -1,4 +1,4 @@
-"""A training that goes on: what `Trainer.fit` makes, and what callbacks see."""
+"""State of one fit run, which `Trainer.fit` makes, and the callbacks that see it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from fastcnn.nn.module import Module
 from fastcnn.optim.plateau import ReduceLROnPlateau
-from fastcnn.train.callbacks.base import Callback
-from fastcnn.train.callbacks.checkpoint import find_checkpoint
+from fastcnn.optim.schedule import Schedule
+from fastcnn.optim.sgd import SGD
 from fastcnn.train.checkpoint import (
     CheckpointError,
     join_arrays,
@@ -22,15 +22,83 @@ from fastcnn.train.checkpoint import (
     save_checkpoint,
     split_arrays,
 )
+from fastcnn.train.checkpoint_folder import find_checkpoint
 from fastcnn.train.nonfinite import NonFiniteError
-from fastcnn.train.results import Epoch, Evaluation, History, Totals
+from fastcnn.train.results import Epoch, Evaluation, History, StepResult, Totals
 
-if TYPE_CHECKING:
-    from fastcnn.train.trainer import Batches, Trainer
+Batches = Iterable[tuple[Any, Any]]
+Watcher = Callable[[], None]
+
+
+class AnyTrainer(Protocol):
+    """What a fit run asks of the `fastcnn.Trainer` that made it."""
+
+    optimizer: SGD | None
+    schedule: Schedule | ReduceLROnPlateau | None
+    schedule_every: str
+    steps: int
+
+    @property
+    def model(self) -> Module: ...
+
+    def step(self, x: Any, y: Any, watchers: Sequence[Watcher] = ()) -> StepResult: ...
+
+    def evaluate(self, batches: Batches) -> Evaluation: ...
+
+
+class Callback:
+    """Something that `Trainer.fit` calls while it trains; each method does nothing unless overridden.
+
+    `training` knows the trainer and its model, and where it stands: `training.step`, `epoch`, `batch`,
+    `history`; `training.stop()` ends it. Callbacks are called in the order given, those that write
+    checkpoints last.
+    """
+
+    runs_last = False
+
+    def on_train_begin(self, training: Training) -> None:
+        """Before the first epoch, after a resume."""
+
+    def on_epoch_begin(self, training: Training) -> None:
+        """Before an epoch's first step; not again when an epoch is resumed."""
+
+    def on_gradients(self, training: Training) -> None:
+        """When every parameter has its gradient, before clipping and the update. Who overrides it makes each
+        step the explicit loop, which is slower than the fused step and has the same bits."""
+
+    def on_step_end(self, training: Training, result: StepResult) -> None:
+        """After each step."""
+
+    def on_epoch_trained(self, training: Training) -> None:
+        """After an epoch's last step, before its validation."""
+
+    def on_epoch_end(self, training: Training, epoch: Epoch) -> None:
+        """After each epoch and its validation; `epoch` is in the history already."""
+
+    def on_train_end(self, training: Training) -> None:
+        """After the last epoch or `training.stop()`, unless there was an error."""
+
+    def close(self) -> None:
+        """At the very end, after errors, too."""
+
+    def metrics(self, training: Training) -> Mapping[str, float]:
+        """What to add to the record of the epoch that is ending."""
+        return {}
+
+    def evaluation_weights(self, training: Training) -> AbstractContextManager[None]:
+        """Gives the model, for the length of a block, the weights to validate."""
+        return nullcontext()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint must keep for an exact resume: numbers, texts, lists, arrays, dicts of them."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from what `state_dict` gave."""
 
 
 class Training:
-    """The loop of `Trainer.fit`, and where it stands.
+    """State of one fit run, and its loop.
 
     Attributes:
         trainer, train, epochs, validation_data, callbacks: as given to `fit`.
@@ -43,7 +111,7 @@ class Training:
 
     def __init__(
         self,
-        trainer: Trainer,
+        trainer: AnyTrainer,
         train: Batches,
         epochs: int,
         validation_data: Batches | None = None,
@@ -53,7 +121,7 @@ class Training:
         self.train = train
         self.epochs = epochs
         self.validation_data = validation_data
-        self.callbacks = sorted(callbacks, key=lambda callback: callback.goes_last)
+        self.callbacks = sorted(callbacks, key=lambda callback: callback.runs_last)
         self.history = History()
         self.epoch = 0
         self.batch = 0
@@ -164,16 +232,16 @@ class Training:
     def _validate(self) -> Evaluation | None:
         if self.validation_data is None:
             return None
-        with self.tried_weights():
+        with self.evaluation_weights():
             return self.trainer.evaluate(self.validation_data)
 
     @contextmanager
-    def tried_weights(self) -> Iterator[None]:
+    def evaluation_weights(self) -> Iterator[None]:
         """For the length of a block, the model has the weights that are validated, and kept where they are
         the best: its own, or their average where a callback takes one."""
         with ExitStack() as stack:
             for callback in self.callbacks:
-                stack.enter_context(callback.tried_weights(self))
+                stack.enter_context(callback.evaluation_weights(self))
             yield
 
     # Checkpoints
@@ -242,5 +310,5 @@ class Training:
             yield kind if counts[kind] == 1 else f"{kind}#{counts[kind]}", callback
 
 
-def _watcher(callback: Callback, training: Training) -> Any:
+def _watcher(callback: Callback, training: Training) -> Watcher:
     return lambda: callback.on_gradients(training)

@@ -9,7 +9,9 @@ import numpy as np
 
 import fastcnn
 from fastcnn import models, nn, optim
-from fastcnn.trace import Argument, Scope, trace
+from fastcnn.engine.compiled import trace
+from fastcnn.engine.symbol import Argument
+from fastcnn.engine.tracer import Scope
 from versus.cases import NETWORKS, SGD, Case
 from versus.convolutions import BACKWARD_DATA, FORWARD, Pass
 from versus.peers import WEIGHTS, Prepared, losses_without_dropout, threads

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fastcnn._arrays import as_array
-from fastcnn.tensor import Tensor
-from fastcnn.trace import Symbol
+from fastcnn.engine.symbol import Symbol
+from fastcnn.engine.tensor import Tensor
 
 
 def shape_of_input(x: Any) -> tuple[int, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fastcnn._core import make_op
+from fastcnn.engine.tensor import apply
 from fastcnn.nn.options import Pair
-from fastcnn.tensor import apply
 
 
 def conv2d(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastcnn._core import make_op
+from fastcnn.engine.tensor import apply
 from fastcnn.nn.functional._inputs import shape_of_input
 from fastcnn.nn.options import Pair, convnet_resizing, crop_padding, resizing
-from fastcnn.tensor import apply
 
 
 def pad(x: Any, padding: Sequence[int], mode: str = "constant", value: float = 0.0) -> Any:

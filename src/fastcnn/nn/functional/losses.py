@@ -6,9 +6,9 @@ from typing import Any
 
 from fastcnn._arrays import as_array
 from fastcnn._core import make_op
+from fastcnn.engine.symbol import Symbol
+from fastcnn.engine.tensor import Tensor, apply
 from fastcnn.nn.options import cross_entropy_op
-from fastcnn.tensor import Tensor, apply
-from fastcnn.trace import Symbol
 
 
 def cross_entropy(

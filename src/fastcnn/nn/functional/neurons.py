@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastcnn._core import make_op
+from fastcnn.engine.tensor import apply
 from fastcnn.nn.functional._inputs import stream_of
 from fastcnn.nn.options import gelu_kind
-from fastcnn.tensor import apply
 
 
 def identity(x: Any) -> Any:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastcnn._core import make_op
+from fastcnn.engine.tensor import apply
 from fastcnn.nn.functional._inputs import shape_of_input
 from fastcnn.nn.functional.shaping import reshape
-from fastcnn.nn.options import shape_to_normalize
-from fastcnn.nn.parameter import shape_of
-from fastcnn.tensor import apply
+from fastcnn.nn.options import shape_of, shape_to_normalize
 
 
 def local_response_norm(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastcnn._core import make_op
+from fastcnn.engine.tensor import apply
 from fastcnn.nn.functional._inputs import shape_of_input, stream_of
-from fastcnn.nn.options import Pair, nailbed_op, pool2d_op, pool_channels_op
-from fastcnn.nn.parameter import pair_of
-from fastcnn.tensor import apply
+from fastcnn.nn.options import Pair, nailbed_op, pair_of, pool2d_op, pool_channels_op
 
 
 def max_pool2d(

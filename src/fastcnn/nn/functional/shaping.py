@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastcnn._core import make_op
+from fastcnn.engine.tensor import apply
 from fastcnn.nn.functional._inputs import shape_of_input
 from fastcnn.nn.options import parts_of
-from fastcnn.tensor import apply
 
 
 def add(*inputs: Any, coefficients: Sequence[float] | None = None) -> Any:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fastcnn._arrays import Array
 from fastcnn.nn.module import Module
-from fastcnn.train.callbacks.base import Callback
-
-if TYPE_CHECKING:
-    from fastcnn.train.results import StepResult
-    from fastcnn.train.training import Training
+from fastcnn.train.results import StepResult
+from fastcnn.train.training import Callback, Training
 
 
 class _Average(Callback):
@@ -44,7 +41,7 @@ class _Average(Callback):
                 own[...] = value.value
 
     @contextmanager
-    def tried_weights(self, training: Training) -> Iterator[None]:
+    def evaluation_weights(self, training: Training) -> Iterator[None]:
         if not self.average:
             yield
             return

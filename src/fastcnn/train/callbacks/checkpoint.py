@@ -1,4 +1,4 @@
-"""Checkpoints of a training: the last, the one before, and the best."""
+"""Checkpoints while a network trains."""
 
 from __future__ import annotations
 
@@ -6,20 +6,14 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fastcnn.train.callbacks.base import Callback
 from fastcnn.train.callbacks.stopping import is_better
-from fastcnn.train.checkpoint import CheckpointError, check_file, flush_folder, save_checkpoint
+from fastcnn.train.checkpoint import flush_folder, save_checkpoint
+from fastcnn.train.checkpoint_folder import BEST, LAST, PREVIOUS
 from fastcnn.train.nonfinite import check_weights
-
-if TYPE_CHECKING:
-    from fastcnn.train.results import Epoch, StepResult
-    from fastcnn.train.training import Training
-
-LAST = "last.safetensors"
-PREVIOUS = "previous.safetensors"
-BEST = "best.safetensors"
+from fastcnn.train.results import Epoch, StepResult
+from fastcnn.train.training import Callback, Training
 
 
 class Checkpoint(Callback):
@@ -41,7 +35,7 @@ class Checkpoint(Callback):
         NonFiniteError: from `fit`, weights are not finite.
     """
 
-    goes_last = True
+    runs_last = True
 
     def __init__(
         self, folder: str | os.PathLike[str], every: int | None = None, monitor: str | None = None
@@ -73,7 +67,7 @@ class Checkpoint(Callback):
         if improved:
             self._best = value
         if improved or not (self.folder / BEST).exists():
-            with training.tried_weights():
+            with training.evaluation_weights():
                 save_checkpoint(self.folder / BEST, training.model, step=training.step, epoch=epoch.epoch)
         self._save_last(training)
 
@@ -91,23 +85,3 @@ class Checkpoint(Callback):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._best = state["best"]
-
-
-def find_checkpoint(folder: Path) -> tuple[Path, list[str]]:
-    """The newest whole checkpoint of a folder to resume from, and what is wrong with newer ones.
-
-    Raises:
-        CheckpointError: there is none.
-    """
-    damaged = []
-    for name in (LAST, PREVIOUS):
-        path = folder / name
-        try:
-            check_file(path)
-        except FileNotFoundError:
-            continue
-        except CheckpointError as error:
-            damaged.append(str(error))
-        else:
-            return path, damaged
-    raise CheckpointError("; ".join(damaged) if damaged else f"{folder}: no checkpoint to resume from")

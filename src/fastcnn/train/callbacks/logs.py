@@ -8,14 +8,10 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from fastcnn.train.callbacks.base import Callback
 from fastcnn.train.checkpoint import write_atomically
-
-if TYPE_CHECKING:
-    from fastcnn.train.results import Epoch
-    from fastcnn.train.training import Training
+from fastcnn.train.results import Epoch
+from fastcnn.train.training import Callback, Training
 
 
 class _Log(Callback):

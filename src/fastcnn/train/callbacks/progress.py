@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fastcnn.train.callbacks.base import Callback
-
-if TYPE_CHECKING:
-    from fastcnn.train.results import Epoch, StepResult
-    from fastcnn.train.training import Training
+from fastcnn.train.results import Epoch, StepResult
+from fastcnn.train.training import Callback, Training
 
 
 class Progress(Callback):

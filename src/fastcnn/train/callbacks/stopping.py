@@ -6,14 +6,11 @@ import math
 import signal
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastcnn._arrays import Array
-from fastcnn.train.callbacks.base import Callback
-
-if TYPE_CHECKING:
-    from fastcnn.train.results import Epoch, StepResult
-    from fastcnn.train.training import Training
+from fastcnn.train.results import Epoch, StepResult
+from fastcnn.train.training import Callback, Training
 
 
 def is_better(monitor: str, value: float, best: float | None, by: float = 0.0) -> bool:
@@ -68,7 +65,7 @@ class EarlyStopping(Callback):
         if not math.isnan(value) and is_better(self.monitor, value, self.best, self.min_delta):
             self.best, self.best_epoch, self._waited = value, epoch.epoch, 0
             if self.restore_best:
-                with training.tried_weights():
+                with training.evaluation_weights():
                     self._weights = training.model.state_dict()
         else:
             self._waited += 1

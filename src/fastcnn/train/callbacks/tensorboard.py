@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fastcnn.train.callbacks.base import Callback
-
-if TYPE_CHECKING:
-    from fastcnn.train.results import Epoch
-    from fastcnn.train.training import Training
+from fastcnn.train.results import Epoch
+from fastcnn.train.training import Callback, Training
 
 
 class TensorBoard(Callback):

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fastcnn._arrays import Array
 from fastcnn.optim.clip import grad_norm
-from fastcnn.train.callbacks.base import Callback
-
-if TYPE_CHECKING:
-    from fastcnn.train.results import Epoch, StepResult
-    from fastcnn.train.training import Training
+from fastcnn.train.results import Epoch, StepResult
+from fastcnn.train.training import Callback, Training
 
 
 class GradientNorm(Callback):

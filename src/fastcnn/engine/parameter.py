@@ -1,4 +1,4 @@
-"""What training changes."""
+"""Trainable parameters and buffers."""
 
 from __future__ import annotations
 
@@ -118,28 +118,3 @@ class Buffer(Parameter):
 
     def __repr__(self) -> str:
         return f"Buffer(shape={self.shape}, dtype={self.dtype})"
-
-
-def check_extents(layer: str, **extents: int) -> None:
-    """Raises ValueError unless all are integers of at least 1."""
-    for name, extent in extents.items():
-        if isinstance(extent, bool) or not isinstance(extent, (int, np.integer)) or extent < 1:
-            raise ValueError(f"{layer}: {name} is {extent!r}, expected a positive integer")
-
-
-def pair_of(layer: str, name: str, value: Any) -> tuple[int, int]:
-    """(height, width) from a pair or one number for both; raises ValueError for anything else or below 1."""
-    pair = (value, value) if isinstance(value, (int, np.integer)) else value
-    good = isinstance(pair, (tuple, list)) and len(pair) == 2
-    if not good or not all(isinstance(v, (int, np.integer)) and v >= 1 for v in pair):
-        raise ValueError(f"{layer}: {name} is {value!r}, expected one positive integer or a pair")
-    return int(pair[0]), int(pair[1])
-
-
-def shape_of(layer: str, value: Any) -> tuple[int, ...]:
-    """A shape from integers or one of them; raises ValueError for anything else or below 1."""
-    shape = (value,) if isinstance(value, (int, np.integer)) else value
-    good = isinstance(shape, (tuple, list)) and len(shape) > 0
-    if not good or not all(isinstance(extent, (int, np.integer)) and extent >= 1 for extent in shape):
-        raise ValueError(f"{layer}: the shape is {value!r}, expected one or more positive integers")
-    return tuple(int(extent) for extent in shape)

@@ -1,36 +1,20 @@
-"""What a layer inside a model computes."""
+"""Activations of a layer inside a model."""
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fastcnn.calls import describe_arguments, read_arguments
-from fastcnn.tensor import Tensor, run
-from fastcnn.trace import Scope, Symbol, trace
-
-if TYPE_CHECKING:
-    from fastcnn.nn.module import Module
+from fastcnn.engine.arguments import describe_arguments, read_arguments
+from fastcnn.engine.compiled import trace
+from fastcnn.engine.symbol import Symbol
+from fastcnn.engine.tensor import Tensor, run
+from fastcnn.engine.tracer import Scope
+from fastcnn.nn.module import Module, in_mode
 
 
 def features(model: Module, x: Any, layer: str) -> Any:
-    """The output of one layer of a model in inference mode; what comes after the layer isn't computed.
-
-    The same as `model.features(x, layer)`, which models with a child of that name don't have.
-
-    Args:
-        x: a batch, as the model reads it.
-        layer: path of a module, such as "fc7" or "layer1.0.relu" (`named_modules` lists them). Of a module
-            that is called several times, the first call counts.
-
-    Returns:
-        An array, or where the layer returns several values, a tuple or list of them.
-
-    Raises:
-        ValueError: no module of the model has that path, or the model doesn't call it.
-    """
-    from fastcnn.nn.module import in_mode
-
+    """See nn.features."""
     paths = dict(model.named_modules())
     if layer not in paths:
         near = " or ".join(difflib.get_close_matches(layer, paths))

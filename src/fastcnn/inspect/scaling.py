@@ -1,17 +1,15 @@
-"""How far the steps of a plan could be shared among many cores, computed from one run on one."""
+"""Bounds on the speed-up by many cores, computed from one run on one."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastcnn import _core
-from fastcnn.profile import compile_run
-
-if TYPE_CHECKING:
-    from fastcnn.nn.module import Module
+from fastcnn.inspect.profile import compile_run
+from fastcnn.nn.module import Module
 
 _RUNS = 5
 _Call = tuple[int, bool, float]  # tasks, whether they are shared, seconds on one core

@@ -1,20 +1,17 @@
-"""What a network takes in memory, said before it runs."""
+"""Predicted memory use."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING
 
 from fastcnn import _core
+from fastcnn.engine.compiled import Compiled, trace, trace_training_step
+from fastcnn.engine.parameter import Parameter
+from fastcnn.engine.symbol import Argument
+from fastcnn.engine.tracer import Scope
 from fastcnn.nn.loss import CrossEntropyLoss, TotalLoss
-from fastcnn.nn.module import in_mode
-from fastcnn.trace import Argument, Compiled, Scope, trace, trace_training_step
-
-if TYPE_CHECKING:
-    from fastcnn.nn.module import Module
-    from fastcnn.nn.parameter import Parameter
+from fastcnn.nn.module import Module, in_mode
 
 _Output = tuple[tuple[int, ...], str]  # shape and type
 
@@ -109,4 +106,4 @@ def _target(loss: Module, output: _Output) -> Argument:
 
 
 def _bytes(parameter: Parameter) -> int:
-    return math.prod(parameter.shape) * (8 if parameter.dtype == "float64" else 4)
+    return parameter.value.nbytes

@@ -1,15 +1,14 @@
-"""What a network is made of, in numbers."""
+"""Layers of a network with their output shapes, parameters and multiply-adds."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fastcnn import trace
-
-if TYPE_CHECKING:
-    from fastcnn.nn.module import Module
+from fastcnn.engine.symbol import Argument
+from fastcnn.engine.tracer import Scope, graph_of
+from fastcnn.nn.module import Module
 
 _WEIGHTED = ("conv2d", "conv_transpose2d", "linear", "locally_connected2d")
 
@@ -74,10 +73,10 @@ class Summary:
 
 def summarize(module: Module, input_shape: tuple[int, ...]) -> Summary:
     """See Module.summary."""
-    graph = trace.graph_of(
+    graph = graph_of(
         lambda x: x._tracer.call_model(module, (x,)),
-        [trace.Argument("x", tuple(input_shape), module.dtype or "float32")],
-        scope=trace.Scope(("", module)),
+        [Argument("x", tuple(input_shape), module.dtype or "float32")],
+        scope=Scope(("", module)),
         dtype=module.dtype,
     )
     layers = []

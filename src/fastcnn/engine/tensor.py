@@ -1,4 +1,4 @@
-"""Results of calls on real arrays."""
+"""Eager tensors: results of calls on arrays, which know where they came from."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 
 from fastcnn import _core, random
 from fastcnn._arrays import Array, as_array
-from fastcnn.nn.parameter import Parameter
-from fastcnn.tape import Call, add_grad, backward
-from fastcnn.trace import Argument, Compiled, Scope, Symbol, trace
+from fastcnn.engine.compiled import Compiled, trace
+from fastcnn.engine.parameter import Parameter
+from fastcnn.engine.symbol import Argument, Symbol
+from fastcnn.engine.tape import Call, add_grad, backward
+from fastcnn.engine.tracer import Scope
 
 
 class Tensor:

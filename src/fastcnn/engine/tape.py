@@ -1,18 +1,23 @@
-"""The tape: which calls a result came from, and the way back."""
+"""The autograd tape: which calls a result came from, and the backward pass through them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from fastcnn import _core
 from fastcnn._arrays import Array
-from fastcnn.trace import Compiled
+from fastcnn.engine.compiled import Compiled
 
-if TYPE_CHECKING:
-    from fastcnn.tensor import Tensor
+
+class Operand(Protocol):
+    """What the tape asks of a tensor: its gradient, and which output of which call it is."""
+
+    grad: Array | None
+    _call: Call | None
+    _index: int
 
 
 class Call:
@@ -27,11 +32,11 @@ class Call:
     __slots__ = ("compiled", "executor", "outputs", "parents")
 
     def __init__(
-        self, compiled: Compiled, executor: _core.Executor, parents: list[Tensor], outputs: list[Array]
+        self, compiled: Compiled, executor: _core.Executor, parents: Sequence[Operand], outputs: list[Array]
     ) -> None:
         self.compiled = compiled
         self.executor: _core.Executor | None = executor
-        self.parents = parents
+        self.parents: Sequence[Operand] = parents
         self.outputs = [(array.shape, array.dtype) for array in outputs]
 
     def backward(self, gradients: dict[int, Array]) -> list[Array]:
@@ -52,7 +57,7 @@ class Call:
             self.compiled.release(self.executor)
 
 
-def add_grad(tensor: Tensor, gradient: Array) -> None:
+def add_grad(tensor: Operand, gradient: Array) -> None:
     """Adds to what the tensor has."""
     tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
 
@@ -92,4 +97,4 @@ def backward(last: Call, index: int, seed: Array) -> None:
             arrived[parent._index] = (
                 arrived[parent._index] + gradient if parent._index in arrived else gradient
             )
-        call.parents = []
+        call.parents = ()

@@ -1,0 +1,1 @@
+"""Reports about a model, as functions of a model. Nothing below imports them."""
