@@ -1,18 +1,20 @@
-// Ops and helpers for tests of graph/: small ops in float64 that use every liberty the contract of
-// ops/op.h gives them, so that a plan which promises too little memory shows in the results.
+// Ops and helpers for tests of graph/: small ops in float64 whose kernels use every liberty that the contract of
+// graph/kernel.h gives them, so that a plan which promises too little memory shows in the results.
 #pragma once
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
-#include <limits>
-#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "backend/cpu/backend.h"
 #include "graph/executor.h"
 #include "op_testing.h"
 #include "ops/registry.h"
+#include "reference_backend.h"
 
 namespace fastcnn::testing {
 
@@ -26,75 +28,141 @@ inline std::int64_t numel(Specs x) { return x[0].shape.numel(); }
 
 inline void spoil(void* data, std::size_t bytes) { std::memset(data, 0xff, bytes); }  // NaNs
 
+// An op that brings its kernels with it.
+class TestOp : public Op {
+ public:
+  Attributes attributes() const override { return {}; }
+  virtual Memory memory(Specs, Pass) const { return {}; }
+  virtual bool in_place() const { return false; }
+  virtual void prepare(std::span<const ConstView>, std::byte*) const {}
+  virtual void forward(const StepArgs& args) const = 0;
+  virtual void backward(const StepArgs& args) const = 0;
+};
+
+// Backends of other ops are asked for their kernels.
+class TestBackend final : public Backend {
+ public:
+  explicit TestBackend(BackendPtr other) : other_(std::move(other)) {}
+
+  std::string_view name() const override { return other_->name(); }
+  std::unique_ptr<Kernel> make(const OpPtr& op, Pass pass, Specs x) const override {
+    if (auto own = std::dynamic_pointer_cast<const TestOp>(op)) return std::make_unique<OwnKernel>(own, pass, x);
+    return other_->make(op, pass, x);
+  }
+  std::unique_ptr<Stream> make_stream() const override { return other_->make_stream(); }
+  Buffer allocate(std::size_t bytes) const override { return other_->allocate(bytes); }
+  ArenaPool& arenas() const override { return other_->arenas(); }
+  void copy(void* to, const void* from, std::size_t bytes, Stream& stream) const override {
+    other_->copy(to, from, bytes, stream);
+  }
+  void fill(View y, double value, Stream& stream) const override { other_->fill(y, value, stream); }
+  void accumulate(ConstView x, View y, Stream& stream) const override { other_->accumulate(x, y, stream); }
+  bool is_finite(ConstView x, Stream& stream) const override { return other_->is_finite(x, stream); }
+  int workers() const override { return other_->workers(); }
+  void run(int workers, const std::function<void()>& body) const override { other_->run(workers, body); }
+
+ private:
+  class OwnKernel final : public Kernel {
+   public:
+    OwnKernel(std::shared_ptr<const TestOp> op, Pass pass, Specs x)
+        : op_(std::move(op)), pass_(pass), memory_(op_->memory(x, pass)) {}
+    Memory memory() const override { return memory_; }
+    bool in_place() const override { return op_->in_place(); }
+    void prepare(std::span<const ConstView> x, std::byte* prepared, Stream&) const override {
+      op_->prepare(x, prepared);
+    }
+    std::string prepared_form() const override { return std::string(op_->kind()); }
+    void run(const StepArgs& args, Stream&) const override {
+      pass_ == Pass::backward ? op_->backward(args) : op_->forward(args);
+    }
+
+   private:
+    std::shared_ptr<const TestOp> op_;
+    Pass pass_;
+    Memory memory_;
+  };
+
+  BackendPtr other_;
+};
+
+// The backend that tests of the graph run on: the CPU's or, with FASTCNN_TEST_BACKEND=reference, that of
+// reference_backend.h.
+inline bool is_reference_backend() {
+  const char* const wanted = std::getenv("FASTCNN_TEST_BACKEND");
+  return wanted != nullptr && std::string_view(wanted) == "reference";
+}
+inline BackendPtr backend() {
+  return std::make_shared<const TestBackend>(is_reference_backend() ? reference_backend() : cpu_backend());
+}
+
 // y = x0 + x1, in place both ways; needs nothing.
-class SumOp final : public Op {
+class SumOp final : public TestOp {
  public:
   std::string_view kind() const override { return "sum"; }
   std::string describe(Specs) const override { return "Sum"; }
-  Spec infer(Specs x) const override {
+  std::vector<Spec> infer(Specs x) const override {
     if (x[0].shape != x[1].shape) throw ShapeError("inputs have unequal shapes");
-    return x[0];
+    return {x[0]};
   }
   Needs backward_needs(Specs) const override { return {}; }
-  bool forward_in_place(Specs) const override { return true; }
-  bool backward_in_place(Specs) const override { return true; }
-  void forward(const ForwardArgs& args) const override {
-    for (std::int64_t i = 0; i < args.y.spec.shape.numel(); ++i) {
-      args.y.as<double>()[i] = args.x[0].as<double>()[i] + args.x[1].as<double>()[i];
+  bool in_place() const override { return true; }
+  void forward(const StepArgs& args) const override {
+    for (std::int64_t i = 0; i < args.y[0].spec.shape.numel(); ++i) {
+      args.y[0].as<double>()[i] = args.x[0].as<double>()[i] + args.x[1].as<double>()[i];
     }
   }
-  void backward(const BackwardArgs& args) const override {
+  void backward(const StepArgs& args) const override {
     for (const std::size_t i : {std::size_t{1}, std::size_t{0}}) {
-      if (args.dx[i]) std::memmove(args.dx[i].data, args.dy.data, args.dy.spec.bytes());
+      if (args.dx[i]) std::memmove(args.dx[i].data, args.dy[0].data, args.dy[0].spec.bytes());
     }
   }
 };
 
 // y = x0 * x1; needs both inputs, and overwrites its dy with NaNs when it is done.
-class ProductOp final : public Op {
+class ProductOp final : public TestOp {
  public:
   std::string_view kind() const override { return "product"; }
   std::string describe(Specs) const override { return "Product"; }
-  Spec infer(Specs x) const override { return x[0]; }
+  std::vector<Spec> infer(Specs x) const override { return {x[0]}; }
   Needs backward_needs(Specs) const override { return {.x = 3}; }
-  void forward(const ForwardArgs& args) const override {
-    for (std::int64_t i = 0; i < args.y.spec.shape.numel(); ++i) {
-      args.y.as<double>()[i] = args.x[0].as<double>()[i] * args.x[1].as<double>()[i];
+  void forward(const StepArgs& args) const override {
+    for (std::int64_t i = 0; i < args.y[0].spec.shape.numel(); ++i) {
+      args.y[0].as<double>()[i] = args.x[0].as<double>()[i] * args.x[1].as<double>()[i];
     }
   }
-  void backward(const BackwardArgs& args) const override {
+  void backward(const StepArgs& args) const override {
     for (std::size_t i = 0; i < 2; ++i) {
       if (!args.dx[i]) continue;
-      for (std::int64_t j = 0; j < args.dy.spec.shape.numel(); ++j) {
-        args.dx[i].as<double>()[j] = args.dy.as<double>()[j] * args.x[1 - i].as<double>()[j];
+      for (std::int64_t j = 0; j < args.dy[0].spec.shape.numel(); ++j) {
+        args.dx[i].as<double>()[j] = args.dy[0].as<double>()[j] * args.x[1 - i].as<double>()[j];
       }
     }
-    spoil(args.dy.data, args.dy.spec.bytes());
+    spoil(args.dy[0].data, args.dy[0].spec.bytes());
   }
 };
 
 // y = sin(x): keeps cos(x) in `saved`, spoils its scratch.
-class SineOp final : public Op {
+class SineOp final : public TestOp {
  public:
   std::string_view kind() const override { return "sine"; }
   std::string describe(Specs) const override { return "Sine"; }
-  Spec infer(Specs x) const override { return x[0]; }
+  std::vector<Spec> infer(Specs x) const override { return {x[0]}; }
   Needs backward_needs(Specs x) const override { return {.saved_bytes = x[0].bytes()}; }
-  ScratchSize scratch(Specs x, Phase) const override { return {.shared = x[0].bytes(), .per_thread = 40}; }
-  void forward(const ForwardArgs& args) const override {
-    spoil(args.scratch.shared<char>(), args.y.spec.bytes());
+  Memory memory(Specs x, Pass) const override { return {.scratch = {.shared = x[0].bytes(), .per_thread = 40}}; }
+  void forward(const StepArgs& args) const override {
+    spoil(args.scratch.shared<char>(), args.y[0].spec.bytes());
     parallel_for(8, 1 << 20, [&](std::int64_t, int worker) { spoil(args.scratch.of_worker<char>(worker), 40); });
-    for (std::int64_t i = 0; i < args.y.spec.shape.numel(); ++i) {
+    for (std::int64_t i = 0; i < args.y[0].spec.shape.numel(); ++i) {
       const double x = args.x[0].as<double>()[i];
-      args.y.as<double>()[i] = std::sin(x);
+      args.y[0].as<double>()[i] = std::sin(x);
       if (args.saved) static_cast<double*>(args.saved)[i] = std::cos(x);
     }
   }
-  void backward(const BackwardArgs& args) const override {
-    spoil(args.scratch.shared<char>(), args.dy.spec.bytes());
+  void backward(const StepArgs& args) const override {
+    spoil(args.scratch.shared<char>(), args.dy[0].spec.bytes());
     if (!args.dx[0]) return;
-    for (std::int64_t i = 0; i < args.dy.spec.shape.numel(); ++i) {
-      args.dx[0].as<double>()[i] = args.dy.as<double>()[i] * static_cast<const double*>(args.saved)[i];
+    for (std::int64_t i = 0; i < args.dy[0].spec.shape.numel(); ++i) {
+      args.dx[0].as<double>()[i] = args.dy[0].as<double>()[i] * static_cast<const double*>(args.saved)[i];
     }
   }
 };
@@ -120,7 +188,7 @@ inline Tensor copy_of(ConstView view) {
 class GraphRunner {
  public:
   GraphRunner(const Graph& graph, Mode mode, std::vector<Tensor> inputs)
-      : executor_(std::make_shared<const Plan>(graph, mode)), inputs_(std::move(inputs)) {}
+      : executor_(std::make_shared<const Plan>(graph, mode, backend())), inputs_(std::move(inputs)) {}
 
   Executor& executor() { return executor_; }
   const Graph& graph() const { return executor_.plan().graph(); }

@@ -7,10 +7,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "backend/cpu/backend.h"
 #include "core/thread_pool.h"
 #include "ops/op.h"
 
@@ -84,74 +86,88 @@ class FencedMemory {
   Buffer data_;
 };
 
-// An op and its inputs; an absent optional input is a Tensor().
+// An op and its inputs, run by the kernels of a backend; an absent optional input is a Tensor(). Where it has several
+// outputs, y is the first.
 class OpRunner {
  public:
-  OpRunner(OpPtr op, std::vector<Tensor> x, RunContext run = {.training = true, .random = {}})
-      : op_(std::move(op)), x_(std::move(x)), run_(run) {
+  OpRunner(OpPtr op, std::vector<Tensor> x, RunContext run = {.training = true, .random = {}},
+           BackendPtr backend = cpu_backend())
+      : op_(std::move(op)), x_(std::move(x)), run_(run), backend_(std::move(backend)) {
     for (const Tensor& tensor : x_) specs_.push_back(tensor.spec());
-    y_spec_ = op_->infer(specs_);
+    y_specs_ = op_->infer(specs_);
     needs_ = op_->backward_needs(specs_);
+    forward_ = backend_->make(op_, Pass::forward, specs_);
     saved_ = std::make_unique<FencedMemory>(needs_.saved_bytes);
   }
 
   const Op& op() const { return *op_; }
+  const Kernel& forward_kernel() const { return *forward_; }
   const std::vector<Tensor>& x() const { return x_; }
   Specs specs() const { return specs_; }
-  const Spec& y_spec() const { return y_spec_; }
+  const Spec& y_spec() const { return y_specs_[0]; }
+  const std::vector<Tensor>& outputs() const { return y_; }  // of forward
 
-  // `moments_of_y`, when given, has room for Op::moments_bytes.
-  const Tensor& forward(const std::byte* moments_of_x = nullptr, std::byte* moments_of_y = nullptr) {
-    const FencedMemory y(y_spec_.bytes());
-    const Working working(op_->scratch(specs_, Phase::forward));
-    std::vector<ConstView> x;
-    for (const Tensor& tensor : x_) x.push_back(tensor ? ConstView(tensor.view()) : ConstView{});
-    op_->forward({.x = x,
-                  .y = {y.data(), y_spec_},
-                  .saved = needs_.saved_bytes > 0 ? saved_->data() : nullptr,
-                  .scratch = working.scratch(),
-                  .run = &run_,
-                  .moments_of_x = moments_of_x,
-                  .moments_of_y = moments_of_y});
-    working.expect_intact();
-    y.expect_intact("y");
-    saved_->expect_intact("saved");
-    y_ = copy(y, y_spec_);
-    return y_;
+  // `statistics_of_y`, when given, has room for Memory::statistics.
+  const Tensor& forward(const std::byte* statistics_of_x = nullptr, std::byte* statistics_of_y = nullptr) {
+    y_ = outputs_of(*forward_, {.saved = saved(),
+                                .run = &run_,
+                                .statistics_of_x = statistics_of_x,
+                                .statistics_of_y = statistics_of_y});
+    return y_[0];
+  }
+  // After forward: y once more, from what that saved.
+  Tensor recompute() { return outputs_of(*backend_->make(op_, Pass::recompute, specs_), {.saved = saved(), .run = &run_})[0]; }
+  // y at inference, where nothing is saved or prepared.
+  Tensor inference() {
+    const RunContext run{.training = false, .random = run_.random};
+    return outputs_of(*backend_->make(op_, Pass::inference, specs_), {.run = &run})[0];
   }
 
   // After forward. Gradients of the inputs that are there, floating-point, differentiable and `wanted` (all,
   // when empty); a Tensor() for the others.
   std::vector<Tensor> backward(const Tensor& dy, const std::vector<bool>& wanted = {}) {
-    const FencedMemory dy_copy(y_spec_.bytes());
-    std::memcpy(dy_copy.data(), dy.data(), y_spec_.bytes());
-    const Working working(op_->scratch(specs_, Phase::backward));
+    std::vector<Tensor> every(y_specs_.size());
+    every[0] = dy;
+    return backward(every, wanted);
+  }
+  // Of a gradient for each output; a Tensor() where none arrives.
+  std::vector<Tensor> backward(const std::vector<Tensor>& gradients, const std::vector<bool>& wanted = {}) {
+    std::vector<FencedMemory> dy_memory, dx_memory;
+    std::vector<View> y, dy = views(y_specs_, dy_memory);
+    for (std::size_t i = 0; i < y_specs_.size(); ++i) {
+      y.push_back({(needs_.y >> i & 1u) ? y_[i].data() : nullptr, y_specs_[i]});
+      if (gradients[i])
+        std::memcpy(dy[i].data, gradients[i].data(), y_specs_[i].bytes());
+      else
+        dy[i].data = nullptr;
+    }
+    const std::unique_ptr<Kernel> kernel = backend_->make(op_, Pass::backward, specs_);
+    const Working working(kernel->memory().scratch);
     std::vector<ConstView> x;
-    std::vector<FencedMemory> memory;
-    std::vector<View> dx;
+    std::vector<View> dx = views(specs_, dx_memory);
     for (std::size_t i = 0; i < x_.size(); ++i) {
       const bool kept = x_[i] && (needs_.x >> i & 1u);
       x.push_back({kept ? x_[i].data() : nullptr, specs_[i]});
       const bool has_gradient = is_floating(specs_[i].dtype) && op_->differentiable(static_cast<int>(i));
       const bool want = x_[i] && has_gradient && (wanted.empty() || wanted[i]);
-      memory.emplace_back(specs_[i].bytes());
-      dx.push_back({want ? memory.back().data() : nullptr, specs_[i]});
+      if (!want) dx[i].data = nullptr;
     }
-    op_->backward({.x = x,
-                   .y = {needs_.y ? y_.data() : nullptr, y_spec_},
-                   .saved = needs_.saved_bytes > 0 ? saved_->data() : nullptr,
-                   .dy = {dy_copy.data(), y_spec_},
-                   .dx = dx,
-                   .scratch = working.scratch(),
-                   .run = &run_});
+    kernel->run({.x = x,
+                 .y = y,
+                 .saved = saved(),
+                 .dy = dy,
+                 .dx = dx,
+                 .scratch = working.scratch(),
+                 .run = &run_},
+                stream_);
     working.expect_intact();
-    dy_copy.expect_intact("dy");
-    std::vector<Tensor> gradients;
+    for (const FencedMemory& memory : dy_memory) memory.expect_intact("dy");
+    std::vector<Tensor> results;
     for (std::size_t i = 0; i < x_.size(); ++i) {
-      memory[i].expect_intact("dx");
-      gradients.push_back(dx[i] ? copy(memory[i], specs_[i]) : Tensor());
+      dx_memory[i].expect_intact("dx");
+      results.push_back(dx[i] ? copy(dx_memory[i], specs_[i]) : Tensor());
     }
-    return gradients;
+    return results;
   }
 
  private:
@@ -170,20 +186,50 @@ class OpRunner {
     FencedMemory per_thread;
   };
 
+  // `args` without x, y and scratch.
+  std::vector<Tensor> outputs_of(const Kernel& kernel, StepArgs args) {
+    std::vector<FencedMemory> memory;
+    const std::vector<View> y = views(y_specs_, memory);
+    const Working working(kernel.memory().scratch);
+    std::vector<ConstView> x;
+    for (const Tensor& tensor : x_) x.push_back(tensor ? ConstView(tensor.view()) : ConstView{});
+    args.x = x;
+    args.y = y;
+    args.scratch = working.scratch();
+    kernel.run(args, stream_);
+    working.expect_intact();
+    for (const FencedMemory& output : memory) output.expect_intact("y");
+    saved_->expect_intact("saved");
+    std::vector<Tensor> results;
+    for (std::size_t i = 0; i < y.size(); ++i) results.push_back(copy(memory[i], y_specs_[i]));
+    return results;
+  }
+
+  static std::vector<View> views(const std::vector<Spec>& specs, std::vector<FencedMemory>& memory) {
+    std::vector<View> result;
+    for (const Spec& spec : specs) {
+      memory.emplace_back(spec.bytes());
+      result.push_back({memory.back().data(), spec});
+    }
+    return result;
+  }
   static Tensor copy(const FencedMemory& memory, const Spec& spec) {
     Tensor tensor(spec);
     std::memcpy(tensor.data(), memory.data(), spec.bytes());
     return tensor;
   }
+  void* saved() const { return needs_.saved_bytes > 0 ? saved_->data() : nullptr; }
 
   OpPtr op_;
   std::vector<Tensor> x_;
   RunContext run_;
-  std::vector<Spec> specs_;
-  Spec y_spec_;
+  BackendPtr backend_;
+  Stream stream_;
+  std::vector<Spec> specs_, y_specs_;
   Needs needs_;
+  std::unique_ptr<Kernel> forward_;
   std::unique_ptr<FencedMemory> saved_;
-  Tensor y_;
+  std::vector<Tensor> y_;
 };
 
 // Compares backward with central differences of sum(y * r), r random, in every floating-point input

@@ -58,7 +58,7 @@ inline void expect_takes_in_activations(const OpPtr& plain, const Shape& shape) 
   using Kind = Activation::Kind;
   const Tensor x = random_tensor({shape, DType::float64}, 1);
   for (const Activation& f : {Activation{Kind::relu}, {Kind::tanh, 1.5, 0.7}, {Kind::linear, 2.0, -0.5}}) {
-    const OpPtr fused = plain->fused_with(f);
+    const OpPtr fused = plain->fused_with(f, {});
     ASSERT_NE(fused, nullptr);
     expect_gradients_match_finite_differences(fused, {x}, {}, 1e-6, 20);
     OpRunner pool(plain, {random_tensor({shape}, 1)});
@@ -70,10 +70,10 @@ inline void expect_takes_in_activations(const OpPtr& plain, const Shape& shape) 
 
 // It is `name` with kernel 3; only activations whose gradient comes from the output, and one of them.
 inline void expect_takes_in_one_activation(const OpPtr& op, const std::string& name) {
-  EXPECT_EQ(op->fused_with({Activation::Kind::square}), nullptr);
-  const OpPtr fused = op->fused_with({Activation::Kind::relu});
+  EXPECT_EQ(op->fused_with(Activation{Activation::Kind::square}, {}), nullptr);
+  const OpPtr fused = op->fused_with(Activation{Activation::Kind::relu}, {});
   EXPECT_EQ(fused->describe({}), name + " 3x3, relu");
-  EXPECT_EQ(fused->fused_with({Activation::Kind::relu}), nullptr);
+  EXPECT_EQ(fused->fused_with(Activation{Activation::Kind::relu}, {}), nullptr);
 }
 
 }  // namespace fastcnn::testing

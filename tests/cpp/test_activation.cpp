@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "backend/cpu/kernels.h"
-#include "backend/cpu/reference/activation.h"
+#include "reference/activation.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/registry.h"
@@ -203,7 +203,7 @@ TEST(Activation, reads_its_attributes) {
 }
 
 TEST(Activation, refuses_unknown_names_and_coefficients) {
-  const auto make = [](std::map<std::string, Attribute, std::less<>> attributes) {
+  const auto make = [](Attributes attributes) {
     return message_of([&] { make_op("activation", attributes); });
   };
   EXPECT_EQ(make({{"function", "swish"}}),

@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "backend/cpu/reference/add.h"
+#include "reference/add.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/registry.h"
@@ -35,14 +35,14 @@ TEST(Add, gradients_match_finite_differences) {
 
 TEST(Add, applies_an_activation_to_the_sum) {
   const auto x = inputs({2, 3, 5, 7}, DType::float64);
-  const OpPtr op = Add().fused_with({.kind = Activation::Kind::relu});
+  const OpPtr op = Add().fused_with(Activation{.kind = Activation::Kind::relu}, {});
   const Tensor y = OpRunner(op, x).forward();
   for (std::int64_t i = 0; i < y.spec().shape.numel(); ++i)
     ASSERT_EQ(element(y, i), std::max(element(x[0], i) + element(x[1], i), 0.0));
   EXPECT_EQ(op->describe({}), "Add, relu");
-  EXPECT_EQ(op->fused_with({.kind = Activation::Kind::relu}), nullptr);
-  EXPECT_EQ(Add().fused_with({.kind = Activation::Kind::square}), nullptr);
-  const OpPtr tanh = Add().fused_with({.kind = Activation::Kind::tanh});
+  EXPECT_EQ(op->fused_with(Activation{.kind = Activation::Kind::relu}, {}), nullptr);
+  EXPECT_EQ(Add().fused_with(Activation{.kind = Activation::Kind::square}, {}), nullptr);
+  const OpPtr tanh = Add().fused_with(Activation{.kind = Activation::Kind::tanh}, {});
   expect_gradients_match_finite_differences(tanh, inputs({3, 5, 2, 2}, DType::float64));
   expect_same_bytes_at_any_thread_count(op, inputs({3, 70001}, DType::float32));
 }
@@ -50,7 +50,8 @@ TEST(Add, applies_an_activation_to_the_sum) {
 TEST(Add, multiplies_inputs_by_their_coefficients) {
   const OpPtr op = make_op("add", {{"coefficients", std::vector<double>{0.5, -1.0, 1.25}}});
   EXPECT_EQ(op->describe({}), "Add 0.5, -1, 1.25");
-  EXPECT_FALSE(op->is_sum());
+  EXPECT_FALSE(op->as_epilogue({}));
+  EXPECT_TRUE(std::holds_alternative<ResidualAdd>(*Add().as_epilogue({})));
   for (const Shape& shape : {Shape{}, {0, 3}, {1}, {7, 130}, {2, 3, 5, 7}}) {
     std::vector<Tensor> x = inputs(shape, DType::float64);
     x.push_back(random_tensor({shape, DType::float64}, 3));
@@ -58,7 +59,7 @@ TEST(Add, multiplies_inputs_by_their_coefficients) {
     for (std::int64_t i = 0; i < shape.numel(); ++i)
       ASSERT_DOUBLE_EQ(element(y, i), 0.5 * element(x[0], i) - element(x[1], i) + 1.25 * element(x[2], i));
     expect_gradients_match_finite_differences(op, x);
-    expect_gradients_match_finite_differences(op->fused_with({Activation::Kind::tanh}), x);
+    expect_gradients_match_finite_differences(op->fused_with(Activation{Activation::Kind::tanh}, {}), x);
   }
 }
 

@@ -9,7 +9,7 @@ namespace {
 
 using Pair = std::array<std::int64_t, 2>;
 
-Attributes one(const char* name, Attribute value) { return {"conv2d", {{name, std::move(value)}}}; }
+AttributeReader one(const char* name, Attribute value) { return {"conv2d", {{name, std::move(value)}}}; }
 
 template <class F>
 std::string message_of(F&& f) {
@@ -21,15 +21,15 @@ std::string message_of(F&& f) {
   return "nothing thrown";
 }
 
-TEST(Attributes, give_what_was_set) {
+TEST(AttributeReader, give_what_was_set) {
   EXPECT_TRUE(one("ceil_mode", true).flag("ceil_mode", false));
   EXPECT_EQ(one("groups", std::int64_t{4}).integer("groups", 1), 4);
   EXPECT_EQ(one("alpha", 0.5).real("alpha", 1.0), 0.5);
   EXPECT_EQ(one("algorithm", std::string("im2col")).text("algorithm", "auto"), "im2col");
 }
 
-TEST(Attributes, fall_back_when_absent) {
-  Attributes attributes("conv2d", {});
+TEST(AttributeReader, fall_back_when_absent) {
+  AttributeReader attributes("conv2d", {});
   EXPECT_FALSE(attributes.flag("ceil_mode", false));
   EXPECT_EQ(attributes.integer("groups", 1), 1);
   EXPECT_EQ(attributes.real("alpha", 0.25), 0.25);
@@ -38,16 +38,16 @@ TEST(Attributes, fall_back_when_absent) {
   EXPECT_FALSE(attributes.has("stride"));
 }
 
-TEST(Attributes, take_an_integer_where_a_real_is_wanted) {
+TEST(AttributeReader, take_an_integer_where_a_real_is_wanted) {
   EXPECT_EQ(one("alpha", std::int64_t{3}).real("alpha", 1.0), 3.0);
 }
 
-TEST(Attributes, pair_is_one_number_for_both_or_two) {
+TEST(AttributeReader, pair_is_one_number_for_both_or_two) {
   EXPECT_EQ(one("stride", std::int64_t{3}).pair("stride", 1, 1), (Pair{3, 3}));
   EXPECT_EQ(one("stride", std::vector<std::int64_t>{2, 5}).pair("stride", 1, 1), (Pair{2, 5}));
 }
 
-TEST(Attributes, pair_refuses_what_is_too_small_or_no_pair) {
+TEST(AttributeReader, pair_refuses_what_is_too_small_or_no_pair) {
   EXPECT_EQ(message_of([] { one("stride", std::int64_t{0}).pair("stride", 1, 1); }),
             "conv2d: attribute stride: expected one positive integer or a pair, got 0");
   EXPECT_EQ(message_of([] { one("pad", std::vector<std::int64_t>{1, -1}).pair("pad", 0, 0); }),
@@ -58,7 +58,7 @@ TEST(Attributes, pair_refuses_what_is_too_small_or_no_pair) {
             "conv2d: attribute stride: expected one positive integer or a pair, got 1.5");
 }
 
-TEST(Attributes, refuse_another_type_by_name) {
+TEST(AttributeReader, refuse_another_type_by_name) {
   EXPECT_EQ(message_of([] { one("groups", 2.0).integer("groups", 1); }),
             "conv2d: attribute groups: expected an integer, got 2.0");
   EXPECT_EQ(message_of([] { one("groups", true).integer("groups", 1); }),
@@ -71,14 +71,14 @@ TEST(Attributes, refuse_another_type_by_name) {
             "conv2d: attribute algorithm: expected a string, got 1");
 }
 
-TEST(Attributes, finish_accepts_when_all_were_read) {
-  Attributes attributes("conv2d", {{"stride", std::int64_t{2}}});
+TEST(AttributeReader, finish_accepts_when_all_were_read) {
+  AttributeReader attributes("conv2d", {{"stride", std::int64_t{2}}});
   attributes.pair("stride", 1, 1);
   EXPECT_NO_THROW(attributes.finish());
 }
 
-TEST(Attributes, finish_refuses_what_nobody_asked_for_and_suggests_the_near_name) {
-  Attributes attributes("conv2d", {{"strides", std::int64_t{2}}, {"colour", std::string("red")}});
+TEST(AttributeReader, finish_refuses_what_nobody_asked_for_and_suggests_the_near_name) {
+  AttributeReader attributes("conv2d", {{"strides", std::int64_t{2}}, {"colour", std::string("red")}});
   attributes.pair("stride", 1, 1);
   attributes.pair("pad", 0, 0);
   EXPECT_EQ(message_of([&] { attributes.finish(); }),

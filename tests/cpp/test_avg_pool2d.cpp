@@ -4,7 +4,7 @@
 #include <array>
 #include <vector>
 
-#include "backend/cpu/reference/pool2d.h"
+#include "reference/pool2d.h"
 #include "op_testing.h"
 #include "ops/avg_pool2d.h"
 #include "ops/registry.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "backend/cpu/kernels.h"
-#include "backend/cpu/reference/batch_norm.h"
+#include "reference/batch_norm.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/registry.h"
@@ -131,13 +131,17 @@ void forward_with_state(const OpPtr& op, const std::vector<Tensor>& x) {
     state.push_back({op->updates(static_cast<int>(i)) ? x[i].data() : nullptr, x[i].spec()});
   }
   const FencedMemory y(x[0].spec().bytes()), saved(op->backward_needs(specs).saved_bytes);
-  const FencedMemory scratch(op->scratch(specs, Phase::forward).shared);
-  op->forward({.x = views,
-               .y = {y.data(), x[0].spec()},
+  const std::unique_ptr<Kernel> kernel = cpu_backend()->make(op, Pass::forward, specs);
+  const FencedMemory scratch(kernel->memory().scratch.shared);
+  const std::vector<View> outputs = {{y.data(), x[0].spec()}};
+  Stream stream;
+  kernel->run({.x = views,
+               .y = outputs,
                .saved = saved.data(),
                .scratch = {scratch.data(), nullptr, 0},
                .run = &training,
-               .state = state});
+               .state = state},
+              stream);
 }
 
 TEST(BatchNorm, moves_the_running_statistics_towards_those_of_the_batch) {
@@ -227,14 +231,14 @@ TEST(BatchNorm, needs_its_output_only_where_the_input_does_not_tell_the_gradient
 
 TEST(BatchNorm, takes_one_addition_and_then_one_activation) {
   const OpPtr op = make_op("batch_norm", {{"eps", 1e-3}});
-  const OpPtr sum = op->fused_with_add({});
+  const OpPtr sum = op->fused_with(ResidualAdd{}, {});
   ASSERT_NE(sum, nullptr);
-  EXPECT_EQ(sum->fused_with_add({}), nullptr);
-  const OpPtr both = sum->fused_with({Kind::relu});
+  EXPECT_EQ(sum->fused_with(ResidualAdd{}, {}), nullptr);
+  const OpPtr both = sum->fused_with(Activation{Kind::relu}, {});
   ASSERT_NE(both, nullptr);
-  EXPECT_EQ(both->fused_with({Kind::relu}), nullptr);
-  EXPECT_EQ(op->fused_with({Kind::relu})->fused_with_add({}), nullptr);
-  EXPECT_EQ(op->fused_with({Kind::square}), nullptr);
+  EXPECT_EQ(both->fused_with(Activation{Kind::relu}, {}), nullptr);
+  EXPECT_EQ(op->fused_with(Activation{Kind::relu}, {})->fused_with(ResidualAdd{}, {}), nullptr);
+  EXPECT_EQ(op->fused_with(Activation{Kind::square}, {}), nullptr);
   EXPECT_EQ(both->describe(std::vector<Spec>{{{4, 20, 6, 6}}}), "BatchNorm 20, add, relu");
 }
 
@@ -250,7 +254,7 @@ TEST(BatchNorm, says_what_does_not_fit) {
   EXPECT_EQ(refusal(op, {x, c, {}, c, c}), "gamma and beta come together or not at all");
   EXPECT_EQ(refusal(op, {x, c, c, c, {}}), "running_mean and running_var come together or not at all");
   EXPECT_NE(refusal(op, {x, c, c}).find("got 3 inputs, expected 5"), std::string::npos);
-  EXPECT_NE(refusal(op->fused_with_add({}), {x, c, c, c, c, {{8, 64, 7, 8}}}).find("residual has shape"),
+  EXPECT_NE(refusal(op->fused_with(ResidualAdd{}, {}), {x, c, c, c, c, {{8, 64, 7, 8}}}).find("residual has shape"),
             std::string::npos);
   EXPECT_EQ(message_of([] { make_op("batch_norm", {{"eps", -1.0}}); }), "eps is -1, expected at least 0");
   EXPECT_EQ(message_of([] { make_op("batch_norm", {{"momentum", 1.5}}); }), "momentum is 1.5, expected 0 to 1");

@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "backend/cpu/reference/batch_norm.h"
+#include "reference/batch_norm.h"
 #include "graph/plan.h"
+#include "conv2d_testing.h"
 #include "graph_testing.h"
 #include "ops/batch_norm.h"
 #include "ops/conv2d.h"
@@ -60,7 +61,7 @@ void expect_parts_make_the_whole(double tolerance) {
       moments.gather(p, data<T>(x), pixel, cuts[part], first, channels - first);
       pixel += cuts[part];
     }
-    memory.expect_intact("moments");
+    memory.expect_intact("statistics");
     const auto read = BatchStatistics<T>::gathered(memory.data(), channels);
     expect_moments(read, x, tolerance, std::to_string(channels) + " channels");
   }
@@ -114,23 +115,19 @@ int expect_gathers(const Layer& layer, const std::string& algorithm, double tole
   const OpPtr op = conv(layer, algorithm);
   const std::vector<Tensor> x = {random_tensor({layer.x, dtype_of<T>}, 1), random_tensor({layer.w, dtype_of<T>}, 2),
                                  random_tensor({{layer.w[0]}, dtype_of<T>}, 3, 1, 2)};
-  try {
-    op->infer(std::vector<Spec>{x[0].spec(), x[1].spec(), x[2].spec()});
-  } catch (const ValueError&) {
-    return 0;  // refused
-  }
+  if (!is_taken(op, {x[0].spec(), x[1].spec(), x[2].spec()})) return 0;
   const std::string what = algorithm + " of " + layer.x.str() + " and " + layer.w.str();
   std::vector<std::byte> first;
   const int before = num_threads().threads;
   for (const int threads : {1, 2, 3, 8}) {
     set_num_threads(threads);
     OpRunner runner(op, x);
-    const std::size_t bytes = op->moments_bytes(runner.specs());
+    const std::size_t bytes = runner.forward_kernel().memory().statistics;
     if (bytes == 0) break;
     const Tensor alone = runner.forward();
     const FencedMemory memory(bytes);
     const Tensor& y = runner.forward(nullptr, memory.data());
-    memory.expect_intact("moments");
+    memory.expect_intact("statistics");
     expect_same_bytes(y, alone, what);
     expect_moments(BatchStatistics<T>::gathered(memory.data(), layer.w[0]), y, tolerance, what);
     const std::vector<std::byte> now(memory.data(), memory.data() + bytes);
@@ -158,7 +155,7 @@ TEST(BatchStatistics, are_gathered_where_they_are_not_in_a_shared_cache_later) {
   const OpPtr op = conv({}, "auto");
   for (const std::int64_t n : {0, 1, 2, 64, 65}) {  // 2^18 bytes each
     const std::vector<Spec> x = {{{n, 16, 32, 32}}, {{64, 16, 1, 1}}, {}};
-    EXPECT_EQ(op->moments_bytes(x) > 0, n == 65) << n;
+    EXPECT_EQ(cpu_backend()->make(op, Pass::forward, x)->memory().statistics > 0, n == 65) << n;
   }
 }
 
@@ -184,20 +181,20 @@ Graph conv_and_norm(const Layer& layer, const std::string& algorithm, DType dtyp
 }
 
 TEST(BatchStatistics, go_from_step_to_step_in_a_plan) {
-  const Plan plan(conv_and_norm(layers[0], "pointwise", DType::float32), Mode::training);
+  const Plan plan(conv_and_norm(layers[0], "pointwise", DType::float32), Mode::training, cpu_backend());
   const Step& conv = plan.forward_steps()[0];
   const Step& norm = plan.forward_steps()[1];
-  EXPECT_GT(conv.moments_of_y.bytes, 0u);
-  EXPECT_EQ(conv.moments_of_y.offset, norm.moments_of_x.offset);
-  EXPECT_EQ(conv.moments_of_x.bytes + norm.moments_of_y.bytes, 0u);
+  EXPECT_GT(conv.statistics_of_y.bytes, 0u);
+  EXPECT_EQ(conv.statistics_of_y.offset, norm.statistics_of_x.offset);
+  EXPECT_EQ(conv.statistics_of_x.bytes + norm.statistics_of_y.bytes, 0u);
   const std::string text = plan.explain();
-  EXPECT_NE(text.find("gathers moments"), std::string::npos) << text;
-  EXPECT_NE(text.find("moments gathered"), std::string::npos) << text;
+  EXPECT_NE(text.find("gathers batch statistics"), std::string::npos) << text;
+  EXPECT_NE(text.find("batch statistics gathered"), std::string::npos) << text;
 }
 
 TEST(BatchStatistics, are_not_gathered_where_nobody_reads_them) {
   const auto gathers = [](const Graph& graph, Mode mode) {
-    return Plan(graph, mode).explain().find("gathers moments") != std::string::npos;
+    return Plan(graph, mode, cpu_backend()).explain().find("gathers batch statistics") != std::string::npos;
   };
   EXPECT_FALSE(gathers(conv_and_norm(layers[0], "pointwise", DType::float32), Mode::inference));
   EXPECT_FALSE(gathers(conv_and_norm(layers[0], "pointwise", DType::float32, false), Mode::training));
@@ -215,7 +212,7 @@ TEST(BatchStatistics, let_gradients_through) {
     for (const bool shortcut : {false, true}) {
       const Graph graph = conv_and_norm(small_layers[i], small_algorithms[i], DType::float64, true, shortcut);
       GraphRunner runner(graph, Mode::training, {random_tensor({small_layers[i].x, DType::float64}, 3)});
-      ASSERT_GT(runner.executor().plan().forward_steps()[0].moments_of_y.bytes, 0u);
+      ASSERT_GT(runner.executor().plan().forward_steps()[0].statistics_of_y.bytes, 0u);
       runner.expect_gradients_match_finite_differences();
     }
   }
@@ -251,7 +248,7 @@ TEST(BatchStatistics, of_no_images_and_of_one) {
     const Layer layer{{n, 3, 7, 6}, {5, 3, 3, 3}, {2, 2}, {1, 1}};
     GraphRunner runner(conv_and_norm(layer, "implicit", DType::float64), Mode::training,
                        {random_tensor({layer.x, DType::float64}, 3)});
-    EXPECT_EQ(runner.executor().plan().forward_steps()[0].moments_of_y.bytes > 0, n > 0);
+    EXPECT_EQ(runner.executor().plan().forward_steps()[0].statistics_of_y.bytes > 0, n > 0);
     runner.expect_gradients_match_finite_differences();
   }
 }

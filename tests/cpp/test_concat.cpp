@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "backend/cpu/reference/concat.h"
-#include "backend/cpu/reference/storage.h"
+#include "reference/concat.h"
+#include "reference/storage.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/registry.h"

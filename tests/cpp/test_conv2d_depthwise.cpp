@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "conv2d_testing.h"
 #include "op_testing.h"
 #include "ops/conv2d.h"
 
@@ -114,12 +115,15 @@ TEST(Conv2dDepthwise, AddsBiasAndResidualBeforeTheActivation) {
 }
 
 TEST(Conv2dDepthwise, IsChosenForItsOwnProblemsAlone) {
-  const auto algorithm = [](std::int64_t groups, Shape w) {
-    return Conv2d({.pad = {1, 1}, .groups = groups, .activation = {}}).algorithm(std::vector<Spec>{{{2, 8, 9, 9}}, {w}});
+  const auto choice = [](std::int64_t groups, Shape w) {
+    const OpPtr op = std::make_shared<Conv2d>(Conv2d::Options{.pad = {1, 1}, .groups = groups, .activation = {}});
+    const std::vector<Spec> x{{{2, 8, 9, 9}}, {w}};
+    return cpu_backend()->make(op, Pass::forward, x)->algorithms().at(0);
   };
-  EXPECT_EQ(algorithm(8, {8, 1, 3, 3}), "depthwise");
-  EXPECT_NE(algorithm(8, {16, 1, 3, 3}).find("depthwise: there are several outputs of a channel"), std::string::npos);
-  EXPECT_NE(algorithm(4, {8, 2, 3, 3}).find("depthwise: channels are not all apart"), std::string::npos);
+  using Reason = std::pair<std::string, std::string>;
+  EXPECT_EQ(choice(8, {8, 1, 3, 3}).name, "depthwise");
+  EXPECT_EQ(choice(8, {16, 1, 3, 3}).passed_over.at(0), Reason("depthwise", "there are several outputs of a channel"));
+  EXPECT_EQ(choice(4, {8, 2, 3, 3}).passed_over.at(0), Reason("depthwise", "groups != channels"));
 }
 
 }  // namespace

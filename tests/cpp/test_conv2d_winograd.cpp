@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "conv2d_testing.h"
 #include "core/error.h"
 #include "op_testing.h"
 #include "ops/conv2d.h"

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "backend/cpu/reference/dropout.h"
+#include "reference/dropout.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/registry.h"

@@ -192,9 +192,9 @@ TEST(Executor, names_the_layer_of_an_error_at_run_time) {
 TEST(Executor, names_the_input_of_a_wrong_shape) {
   Graph graph;
   graph.output(graph.input(vector4, "image"));
-  Executor executor(std::make_shared<const Plan>(graph, Mode::inference));
+  Executor executor(std::make_shared<const Plan>(graph, Mode::inference, backend()));
   const double values[6] = {};
-  const StridedArray array{.data = values, .type = ArrayType::float64, .shape = {2, 3}, .strides = {24, 8}};
+  const StridedArray array{.data = values, .type = DType::float64, .shape = {2, 3}, .strides = {24, 8}};
   const std::string message = message_of([&] { executor.set_input(0, array); });
   EXPECT_TRUE(message.starts_with("input image: ")) << message;
 }
@@ -272,13 +272,16 @@ TEST(Executor, inference_gives_the_outputs_of_training) {
 }
 
 // y = x * w, or x * prepared, which is 100 w; counts what it prepares.
-class PreparingOp final : public Op {
+class PreparingOp final : public TestOp {
  public:
   std::string_view kind() const override { return "preparing"; }
   std::string describe(Specs) const override { return "Preparing"; }
-  Spec infer(Specs x) const override { return x[0]; }
+  std::vector<Spec> infer(Specs x) const override { return {x[0]}; }
   Needs backward_needs(Specs) const override { return {.x = 3}; }
-  std::size_t prepared_bytes(Specs x) const override { return x[1].bytes(); }
+  Memory memory(Specs x, Pass pass) const override {
+    if (pass != Pass::inference) return {};
+    return {.prepared = x[1].bytes(), .prepared_from = 0b10};
+  }
   void prepare(std::span<const ConstView> x, std::byte* prepared) const override {
     EXPECT_EQ(x[0].data, nullptr);
     for (std::int64_t i = 0; i < x[1].spec.shape.numel(); ++i) {
@@ -286,11 +289,11 @@ class PreparingOp final : public Op {
     }
     ++preparations;
   }
-  void forward(const ForwardArgs& args) const override {
+  void forward(const StepArgs& args) const override {
     const double* w = args.prepared != nullptr ? reinterpret_cast<const double*>(args.prepared) : args.x[1].as<double>();
-    for (std::int64_t i = 0; i < args.y.spec.shape.numel(); ++i) args.y.as<double>()[i] = args.x[0].as<double>()[i] * w[i];
+    for (std::int64_t i = 0; i < args.y[0].spec.shape.numel(); ++i) args.y[0].as<double>()[i] = args.x[0].as<double>()[i] * w[i];
   }
-  void backward(const BackwardArgs&) const override {}
+  void backward(const StepArgs&) const override {}
 
   mutable int preparations = 0;
 };
@@ -315,7 +318,7 @@ struct Preparing {
 
 TEST(Executor, prepares_parameters_once_for_each_state_of_them) {
   Preparing model;
-  Executor executor(std::make_shared<const Plan>(model.graph, Mode::inference));
+  Executor executor(std::make_shared<const Plan>(model.graph, Mode::inference, backend()));
   EXPECT_EQ(model.run(executor), 600);
   EXPECT_EQ(model.run(executor), 600);
   EXPECT_EQ(model.op->preparations, 1);
@@ -327,7 +330,7 @@ TEST(Executor, prepares_parameters_once_for_each_state_of_them) {
 
 TEST(Executor, prepares_parameters_at_each_run_while_someone_may_write_them) {
   Preparing model;
-  Executor executor(std::make_shared<const Plan>(model.graph, Mode::inference));
+  Executor executor(std::make_shared<const Plan>(model.graph, Mode::inference, backend()));
   model.run(executor);
   ++model.w->writers;
   EXPECT_EQ(model.run(executor), 600);
@@ -357,28 +360,28 @@ TEST(Executor, does_not_prepare_what_is_no_parameter) {
 
 TEST(Executor, prepares_nothing_in_training) {
   Preparing model;
-  Executor executor(std::make_shared<const Plan>(model.graph, Mode::training));
+  Executor executor(std::make_shared<const Plan>(model.graph, Mode::training, backend()));
   EXPECT_EQ(model.run(executor), 6);
   EXPECT_EQ(model.op->preparations, 0);
 }
 
 // y = x; adds the first of x to a running sum.
-class CountingOp final : public Op {
+class CountingOp final : public TestOp {
  public:
   std::string_view kind() const override { return "counting"; }
   std::string describe(Specs) const override { return "Counting"; }
-  Spec infer(Specs x) const override { return x[0]; }
+  std::vector<Spec> infer(Specs x) const override { return {x[0]}; }
   bool differentiable(int input) const override { return input == 0; }
   bool updates(int input) const override { return input == 1; }
   Needs backward_needs(Specs) const override { return {}; }
-  void forward(const ForwardArgs& args) const override {
-    std::memcpy(args.y.data, args.x[0].data, args.y.spec.bytes());
+  void forward(const StepArgs& args) const override {
+    std::memcpy(args.y[0].data, args.x[0].data, args.y[0].spec.bytes());
     if (!args.run->training) return;
     EXPECT_FALSE(args.state[0]);
     *args.state[1].as<double>() += *args.x[0].as<double>();
   }
-  void backward(const BackwardArgs& args) const override {
-    std::memcpy(args.dx[0].data, args.dy.data, args.dy.spec.bytes());
+  void backward(const StepArgs& args) const override {
+    std::memcpy(args.dx[0].data, args.dy[0].data, args.dy[0].spec.bytes());
   }
 };
 
@@ -390,7 +393,7 @@ TEST(Executor, lets_an_op_update_its_state_in_training_alone) {
   const ValueId x = graph.input(one, "x");
   graph.output(graph.add(std::make_shared<CountingOp>(), {x, graph.parameter(sum, "sum")}, "layer"), false);
   for (const Mode mode : {Mode::training, Mode::inference}) {
-    Executor executor(std::make_shared<const Plan>(graph, mode));
+    Executor executor(std::make_shared<const Plan>(graph, mode, backend()));
     *executor.input(0).as<double>() = 5;
     executor.forward({});
     EXPECT_EQ(*static_cast<double*>(sum->value.data()), 5);

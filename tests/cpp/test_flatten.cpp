@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "backend/cpu/reference/storage.h"
+#include "reference/storage.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/flatten.h"
@@ -36,12 +36,14 @@ TEST(Flatten, keeps_the_row_major_order_of_the_logical_shape) {
 }
 
 TEST(Flatten, makes_chw_features_of_images) {
-  EXPECT_EQ(Flatten().infer(std::vector<Spec>{{{8, 256, 6, 6}}}).shape, (Shape{8, 9216}));
-  EXPECT_EQ(Flatten(-1).infer(std::vector<Spec>{{{8, 3, 5}}}).shape, (Shape{8, 3, 5}));
+  EXPECT_EQ(Flatten().infer(std::vector<Spec>{{{8, 256, 6, 6}}})[0].shape, (Shape{8, 9216}));
+  EXPECT_EQ(Flatten(-1).infer(std::vector<Spec>{{{8, 3, 5}}})[0].shape, (Shape{8, 3, 5}));
 }
 
 TEST(Flatten, runs_in_place_only_where_the_storage_order_stays) {
-  const auto in_place = [](const Shape& shape) { return Flatten().forward_in_place(std::vector<Spec>{{shape}}); };
+  const auto in_place = [](const Shape& shape) {
+    return cpu_backend()->make(std::make_shared<Flatten>(), Pass::forward, std::vector<Spec>{{shape}})->in_place();
+  };
   EXPECT_TRUE(in_place({2, 3}));
   EXPECT_TRUE(in_place({2, 3, 4}));
   EXPECT_TRUE(in_place({2, 1, 5, 5}));

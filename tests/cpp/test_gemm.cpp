@@ -15,7 +15,7 @@
 #include "core/thread_pool.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/kernels.h"
-#include "backend/cpu/reference/activation.h"
+#include "reference/activation.h"
 #include "new_process.h"
 
 namespace fastcnn {

@@ -12,17 +12,17 @@ Spec f32(Shape shape) { return {shape, DType::float32}; }
 
 // Refuses everything, with an error of type E.
 template <class E>
-class RefusingOp final : public Op {
+class RefusingOp final : public TestOp {
  public:
   std::string_view kind() const override { return "refusing"; }
   std::string describe(Specs x) const override {
     if (x.size() > 2) throw ShapeError("indescribable");
     return "Conv2d 96→256, groups=2";
   }
-  Spec infer(Specs) const override { throw E("input has 64 channels, expected 96"); }
+  std::vector<Spec> infer(Specs) const override { throw E("input has 64 channels, expected 96", 0); }
   Needs backward_needs(Specs) const override { return {}; }
-  void forward(const ForwardArgs&) const override {}
-  void backward(const BackwardArgs&) const override {}
+  void forward(const StepArgs&) const override {}
+  void backward(const StepArgs&) const override {}
 };
 
 TEST(Graph, error_names_layer_op_producer_and_shape) {

@@ -141,41 +141,16 @@ TEST(GroupAndLayerNorm, gradients_match_finite_differences) {
 TEST(GroupAndLayerNorm, makes_y_again_from_what_it_saved) {
   for (const Case& c : cases()) {
     const std::vector<Tensor> x = inputs(c, DType::float32);
-    const std::vector<Spec> specs{x[0].spec(), x[1].spec(), x[2].spec()};
-    const std::vector<ConstView> views{x[0].view(), x[1].view(), x[2].view()};
-    const Buffer saved = allocate(c.op->backward_needs(specs).saved_bytes);
-    const ScratchSize size = c.op->scratch(specs, Phase::forward);
-    const Buffer memory = allocate(align_up(size.shared) + align_up(size.per_thread) * 64);
-    const Tensor y(x[0].spec()), again(x[0].spec());
-    const RunContext run{.training = true, .random = {}};
-    ForwardArgs args{.x = views,
-                     .y = y.view(),
-                     .saved = saved.get(),
-                     .scratch = {memory.get(), memory.get() + align_up(size.shared), align_up(size.per_thread)},
-                     .run = &run};
-    c.op->forward(args);
-    args.y = again.view();
-    c.op->recompute(args);
-    expect_same_bytes(again, y, c.name);
+    OpRunner runner(c.op, x);
+    const Tensor y = runner.forward();
+    expect_same_bytes(runner.recompute(), y, c.name);
   }
 }
 
 TEST(GroupAndLayerNorm, works_at_inference) {
   for (const Case& c : cases()) {
     const std::vector<Tensor> x = inputs(c, DType::float32);
-    const std::vector<Spec> specs{x[0].spec(), x[1].spec(), x[2].spec()};
-    const std::vector<ConstView> views{x[0].view(), x[1].view(), x[2].view()};
-    const ScratchSize size = c.op->scratch(specs, Phase::inference);
-    const FencedMemory shared(size.shared);
-    const Buffer per_thread = allocate(align_up(size.per_thread) * 64);
-    const Tensor y(x[0].spec());
-    const RunContext run;
-    c.op->forward({.x = views,
-                   .y = y.view(),
-                   .scratch = {shared.data(), per_thread.get(), align_up(size.per_thread)},
-                   .run = &run});
-    shared.expect_intact("shared scratch");
-    expect_near(y, expected(c, x)[0], 2e-5, c.name);
+    expect_near(OpRunner(c.op, x).inference(), expected(c, x)[0], 2e-5, c.name);
   }
 }
 

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "backend/cpu/reference/linear.h"
+#include "reference/linear.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/linear.h"

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "backend/cpu/reference/local_response_norm.h"
+#include "reference/local_response_norm.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/local_response_norm.h"

@@ -12,15 +12,17 @@ namespace {
 const Spec square4{{4, 4}, DType::float64};
 
 // Takes in any activation.
-class WillingOp final : public Op {
+class WillingOp final : public TestOp {
  public:
   std::string_view kind() const override { return "willing"; }
   std::string describe(Specs) const override { return "Willing"; }
-  Spec infer(Specs x) const override { return x[0]; }
+  std::vector<Spec> infer(Specs x) const override { return {x[0]}; }
   Needs backward_needs(Specs) const override { return {}; }
-  OpPtr fused_with(const Activation&) const override { return std::make_shared<WillingOp>(); }
-  void forward(const ForwardArgs&) const override {}
-  void backward(const BackwardArgs&) const override {}
+  OpPtr fused_with(const Epilogue& epilogue, Specs) const override {
+    return std::holds_alternative<Activation>(epilogue) ? std::make_shared<WillingOp>() : nullptr;
+  }
+  void forward(const StepArgs&) const override {}
+  void backward(const StepArgs&) const override {}
 };
 
 // x -> fc -> activation, with fc's value in hand.
@@ -46,8 +48,8 @@ TEST(DropDeadNodes, keeps_what_outputs_depend_on_and_all_inputs_and_parameters) 
   graph.output(x);
   const Graph result = drop_dead_nodes(graph);
   ASSERT_EQ(result.nodes().size(), 2u);
-  EXPECT_EQ(result.nodes()[0].name, "a");
-  EXPECT_EQ(result.nodes()[1].name, "c");
+  EXPECT_EQ(result.nodes()[0].name(), "a");
+  EXPECT_EQ(result.nodes()[1].name(), "c");
   ASSERT_EQ(result.inputs().size(), 2u);
   EXPECT_EQ(result.inputs()[1].name, "unread");
   EXPECT_EQ(result.parameters().size(), 1u);
@@ -64,8 +66,8 @@ TEST(FuseActivations, moves_an_activation_into_the_layer_that_alone_feeds_it) {
     chain.graph.output(chain.y);
     const Graph result = fuse_activations(chain.graph, mode);
     ASSERT_EQ(result.nodes().size(), 1u);
-    EXPECT_EQ(result.nodes()[0].name, "fc + act");
-    EXPECT_EQ(result.outputs()[0].value, result.nodes()[0].output);
+    EXPECT_EQ(result.nodes()[0].name(), "fc + act");
+    EXPECT_EQ(result.outputs()[0].value, result.nodes()[0].outputs[0]);
   }
 }
 
@@ -103,8 +105,8 @@ TEST(FuseActivations, takes_in_one_activation_of_two) {
   chain.graph.output(chain.graph.add(activation_op("tanh"), {chain.y}, "act2"));
   const Graph result = fuse_activations(chain.graph, Mode::training);
   ASSERT_EQ(result.nodes().size(), 2u);
-  EXPECT_EQ(result.nodes()[0].name, "fc + act");
-  EXPECT_EQ(result.nodes()[1].name, "act2");
+  EXPECT_EQ(result.nodes()[0].name(), "fc + act");
+  EXPECT_EQ(result.nodes()[1].name(), "act2");
   GraphRunner(chain.graph, Mode::training, {random_tensor(square4, 3)}).expect_gradients_match_finite_differences();
 }
 
@@ -133,7 +135,7 @@ struct Block {
   // The same, with every value an output: nothing can be fused.
   Graph unfused() const {
     Graph copy = graph;
-    for (const Node& node : graph.nodes()) copy.output(node.output, false);
+    for (const Node& node : graph.nodes()) copy.output(node.outputs[0], false);
     return copy;
   }
 
@@ -169,7 +171,7 @@ struct Block {
 
 std::vector<std::string> names(const Graph& graph) {
   std::vector<std::string> result;
-  for (const Node& node : graph.nodes()) result.push_back(node.name);
+  for (const Node& node : graph.nodes()) result.push_back(node.name());
   return result;
 }
 

@@ -23,7 +23,7 @@ struct ChannelsCase {
   bool ceil_mode = false;
 
   OpPtr pool(std::string_view kind) const {
-    std::map<std::string, Attribute, std::less<>> attributes{{"pool", std::string(kind)},
+    Attributes attributes{{"pool", std::string(kind)},
                                                              {"size", size},
                                                              {"stride", stride},
                                                              {"start", start},
@@ -129,7 +129,7 @@ TEST(PoolChannels, DescribesItself) {
   const std::vector<Spec> x{{{2, 20, 3, 3}}};
   const OpPtr op = cases[8].pool("avg");
   EXPECT_EQ(op->describe(x), "AvgPoolChannels 4, stride=3, start=-1, ceil_mode");
-  EXPECT_EQ(op->infer(x).shape, (Shape{2, 7, 3, 3}));
+  EXPECT_EQ(op->infer(x)[0].shape, (Shape{2, 7, 3, 3}));
   EXPECT_EQ(make_op("pool_channels", {{"size", std::int64_t{2}}})->describe(x), "MaxPoolChannels 2");
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "message_of.h"
+#include "backend/cpu/ops/copy_reshaped.h"
 #include "op_testing.h"
 #include "ops/registry.h"
 
@@ -36,18 +37,18 @@ TEST(Reshape, keeps_the_logical_order_between_any_ranks) {
 }
 
 TEST(Reshape, says_whether_it_can_stay_in_place) {
-  EXPECT_TRUE(same_storage({2, 12}, {24}));
-  EXPECT_TRUE(same_storage({2, 3, 1, 1}, {2, 3}));
-  EXPECT_TRUE(same_storage({2, 3, 4, 5}, {2, 3, 4, 5}));
-  EXPECT_FALSE(same_storage({2, 3, 4, 5}, {2, 60}));
-  EXPECT_FALSE(same_storage({2, 3, 4, 5}, {2, 5, 4, 3}));
+  EXPECT_TRUE(same_storage({{2, 12}}, {{24}}));
+  EXPECT_TRUE(same_storage({{2, 3, 1, 1}}, {{2, 3}}));
+  EXPECT_TRUE(same_storage({{2, 3, 4, 5}}, {{2, 3, 4, 5}}));
+  EXPECT_FALSE(same_storage({{2, 3, 4, 5}}, {{2, 60}}));
+  EXPECT_FALSE(same_storage({{2, 3, 4, 5}}, {{2, 5, 4, 3}}));
 }
 
 TEST(Reshape, fills_in_one_extent) {
   const Spec x{{2, 3, 4, 5}};
-  EXPECT_EQ(Reshape({2, -1}).infer(std::vector<Spec>{x}).shape, (Shape{2, 60}));
-  EXPECT_EQ(Reshape({-1}).infer(std::vector<Spec>{x}).shape, (Shape{120}));
-  EXPECT_EQ(Reshape({0, -1}).infer(std::vector<Spec>{{{0, 5}}}).shape, (Shape{0, 0}));
+  EXPECT_EQ(Reshape({2, -1}).infer(std::vector<Spec>{x})[0].shape, (Shape{2, 60}));
+  EXPECT_EQ(Reshape({-1}).infer(std::vector<Spec>{x})[0].shape, (Shape{120}));
+  EXPECT_EQ(Reshape({0, -1}).infer(std::vector<Spec>{{{0, 5}}})[0].shape, (Shape{0, 0}));
 }
 
 TEST(Reshape, has_the_same_bytes_at_any_thread_count) {

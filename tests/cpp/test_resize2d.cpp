@@ -101,7 +101,7 @@ TEST(Resize2d, has_the_same_bytes_at_any_thread_count) {
 }
 
 TEST(Resize2d, says_what_does_not_fit) {
-  const auto make = [](std::map<std::string, Attribute, std::less<>> attributes) {
+  const auto make = [](Attributes attributes) {
     attributes.emplace("output", std::vector<std::int64_t>{2, 3});
     return message_of([&] { make_op("resize2d", attributes); });
   };

@@ -2,7 +2,7 @@
 
 #include <initializer_list>
 
-#include "backend/cpu/reference/softmax.h"
+#include "reference/softmax.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/registry.h"

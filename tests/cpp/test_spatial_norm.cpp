@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "backend/cpu/reference/spatial_norm.h"
+#include "reference/spatial_norm.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/registry.h"
@@ -93,16 +93,20 @@ TEST(SpatialNorm, leaves_its_gradient_in_the_place_of_dy) {
     const OpPtr op = make({.size = 3, .alpha = 2.0, .contrast = contrast});
     const Tensor x = random_tensor(spec, 1), dy = random_tensor(spec, 2);
     const Tensor dx = OpRunner(op, {x}).backward(dy)[0];
-    ASSERT_TRUE(op->backward_in_place(std::vector<Spec>{spec}));
-    const ScratchSize size = op->scratch(std::vector<Spec>{spec}, Phase::backward);
+    const std::unique_ptr<Kernel> kernel = cpu_backend()->make(op, Pass::backward, std::vector<Spec>{spec});
+    ASSERT_TRUE(kernel->in_place());
+    const ScratchSize size = kernel->memory().scratch;
     const Buffer memory = allocate(align_up(size.shared) + align_up(size.per_thread) * 64);
     const std::vector<ConstView> inputs{x.view()};
     const std::vector<View> gradients{dy.view()};
-    op->backward({.x = inputs,
-                  .y = {nullptr, spec},
-                  .dy = dy.view(),
-                  .dx = gradients,
-                  .scratch = {memory.get(), memory.get() + align_up(size.shared), align_up(size.per_thread)}});
+    const std::vector<View> y{{nullptr, spec}};
+    Stream stream;
+    kernel->run({.x = inputs,
+                 .y = y,
+                 .dy = gradients,
+                 .dx = gradients,
+                 .scratch = {memory.get(), memory.get() + align_up(size.shared), align_up(size.per_thread)}},
+                stream);
     expect_same_bytes(dy, dx, op->describe({}));
   }
 }

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "backend/cpu/reference/squared_error.h"
+#include "reference/squared_error.h"
 #include "message_of.h"
 #include "op_testing.h"
 #include "ops/registry.h"

@@ -31,13 +31,13 @@ TEST(UntiedBias, adds_each_element_of_b_to_every_sample) {
 TEST(UntiedBias, gradients_match_finite_differences) {
   for (const Shape& shape : {Shape{4}, {1, 3, 5, 7}, {5, 6, 11, 10}}) {
     expect_gradients_match_finite_differences(make_op("untied_bias", {}), inputs(shape, DType::float64));
-    expect_gradients_match_finite_differences(UntiedBias().fused_with({.kind = Activation::Kind::tanh}),
+    expect_gradients_match_finite_differences(UntiedBias().fused_with(Activation{.kind = Activation::Kind::tanh}, {}),
                                               inputs(shape, DType::float64));
   }
 }
 
 TEST(UntiedBias, gradient_of_the_bias_is_there_without_that_of_the_input) {
-  OpRunner runner(UntiedBias().fused_with({.kind = Activation::Kind::relu}), inputs({3, 600}, DType::float32));
+  OpRunner runner(UntiedBias().fused_with(Activation{.kind = Activation::Kind::relu}, {}), inputs({3, 600}, DType::float32));
   runner.forward();
   const Tensor dy = random_tensor(runner.y_spec(), 5);
   expect_same_bytes(runner.backward(dy, {false, true})[1], runner.backward(dy)[1], "db");
@@ -52,15 +52,15 @@ TEST(UntiedBias, of_an_empty_batch_has_zero_gradient) {
 }
 
 TEST(UntiedBias, takes_an_activation_once) {
-  const OpPtr op = UntiedBias().fused_with({.kind = Activation::Kind::relu});
+  const OpPtr op = UntiedBias().fused_with(Activation{.kind = Activation::Kind::relu}, {});
   const auto x = inputs({2, 3, 5, 7}, DType::float32);
   const Tensor y = OpRunner(op, x).forward();
   for (std::int64_t i = 0; i < y.spec().shape.numel(); ++i)
     ASSERT_EQ(static_cast<float>(element(y, i)),
               std::max(static_cast<float>(element(x[0], i)) + static_cast<float>(element(x[1], i % 105)), 0.0f));
   EXPECT_EQ(op->describe({}), "UntiedBias, relu");
-  EXPECT_EQ(op->fused_with({.kind = Activation::Kind::relu}), nullptr);
-  EXPECT_EQ(UntiedBias().fused_with({.kind = Activation::Kind::square}), nullptr);
+  EXPECT_EQ(op->fused_with(Activation{.kind = Activation::Kind::relu}, {}), nullptr);
+  EXPECT_EQ(UntiedBias().fused_with(Activation{.kind = Activation::Kind::square}, {}), nullptr);
 }
 
 TEST(UntiedBias, has_the_same_bytes_at_any_thread_count) {

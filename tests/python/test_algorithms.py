@@ -13,10 +13,8 @@ def every_algorithm():
 
 def algorithms_of(model, shape):
     model(np.zeros(shape, np.float32))
-    (plan,) = model._plan_cache().plans().values()
-    # Without the reasons, and of the forward pass where the three differ: "implicit (pointwise: ...), ...".
-    chosen = [node["algorithm"].removeprefix("forward ") for node in plan.plan.nodes()]
-    return [text.partition(",")[0].partition(" ")[0] for text in chosen]
+    (compiled,) = model._plan_cache().plans().values()
+    return [choice["name"] for step in compiled.plan.steps() for choice in step["algorithms"]]
 
 
 def test_a_model_that_was_called_before_obeys_a_later_choice():

@@ -120,7 +120,7 @@ class Depthwise final : public Conv2dAlgorithm<T> {
   std::string_view name() const override { return "depthwise"; }
 
   std::string_view refusal(const Conv2dProblem& p, Conv2dPass) const override {
-    if (p.groups != p.c_in) return "channels are not all apart";
+    if (p.groups != p.c_in) return "groups != channels";
     if (p.c_out != p.c_in) return "there are several outputs of a channel";
     return {};
   }

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "backend/cpu/reference/activation.h"
+#include "reference/activation.h"
 
 namespace fastcnn::reference {
 

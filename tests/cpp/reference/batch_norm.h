@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "ops/activation_function.h"
-#include "backend/cpu/reference/activation.h"
+#include "reference/activation.h"
 
 namespace fastcnn::reference {
 
