@@ -32,6 +32,8 @@ class Step:
     update.
 
     Attributes:
+        name: as it is printed, "conv1 + relu1 + pool1".
+        layers: the names of the layers in it, in their order; empty for a step that is no layer's.
         kind: of op: "conv2d"; empty for a step that is no layer's.
         algorithm: empty where there is one way.
         phase: "forward" or "backward".
@@ -44,6 +46,7 @@ class Step:
     """
 
     name: str
+    layers: tuple[str, ...]
     kind: str
     algorithm: str
     phase: str
@@ -207,6 +210,7 @@ def _steps(compiled: Compiled, seconds: Sequence[float]) -> tuple[Step, ...]:
         steps.append(
             Step(
                 name=step["name"],
+                layers=() if node is None else tuple(node["name"].split(" + ")),
                 kind="" if node is None else node["kind"],
                 algorithm="" if node is None else _of_phase(node["algorithm"], step["phase"]),
                 phase=step["phase"],

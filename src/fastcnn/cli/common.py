@@ -35,10 +35,10 @@ def add_batch_size(parser: argparse.ArgumentParser, default: int) -> None:
     )
 
 
-def set_threads(arguments: argparse.Namespace) -> None:
+def set_threads(threads: int | None) -> None:
     """Follows --threads, if given."""
-    if arguments.threads is not None:
-        fastcnn.set_num_threads(arguments.threads)
+    if threads is not None:
+        fastcnn.set_num_threads(threads)
 
 
 def find_model(name: str) -> models.Entry:

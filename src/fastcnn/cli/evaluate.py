@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    set_threads(arguments)
+    set_threads(arguments.threads)
     trained = open_run(arguments)
     answers = trained.answers(arguments.batch_size, arguments.views)
     result = _result(arguments, trained, answers)

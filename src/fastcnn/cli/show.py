@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    set_threads(arguments)
+    set_threads(arguments.threads)
     for option, kinds in (
         ("layer", ("filters", "maps")),
         ("image", ("maps", "predictions")),

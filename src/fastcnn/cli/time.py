@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    set_threads(arguments)
+    set_threads(arguments.threads)
     entry = find_model(arguments.model)
     if arguments.data is not None:
         _time_on_data(arguments, entry)

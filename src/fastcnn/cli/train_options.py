@@ -8,17 +8,13 @@ from typing import Any
 
 from fastcnn.cli.augment import add_batch_options
 from fastcnn.cli.common import add_json, add_threads
-from fastcnn.cli.parser import UsageError, real, whole
-from fastcnn.cli.recipe import BATCH_SIZE_OF_FILES, DEFAULTS
+from fastcnn.cli.optimizers import add_optimizer_options
+from fastcnn.cli.parser import real, whole
 from fastcnn.cli.schedules import add_schedule
 
-OWN_DEFAULTS: dict[str, Any] = {  # beside those of recipe.py
-    "model": "lenet",
-    "data": "digits",
-    "epochs": 25,
-    "seed": 0,
-    "on_nan": "stop",
-}
+BATCH_SIZE = 32
+BATCH_SIZE_OF_FILES = 128  # cuda-convnet's
+LR = 0.02
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,8 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_number(parser: Any, name: str, expected: str, fits: Any, text: str) -> None:
-    default = DEFAULTS.get(name[2:].replace("-", "_"))
-    text += "" if default is None else f" (default: {default})"
     parser.add_argument(name, type=real(expected, fits), metavar="X", help=text)
 
 
@@ -103,14 +97,11 @@ def _add_optimizer(parser: argparse.ArgumentParser) -> None:
         "--batch-size",
         type=whole(1),
         metavar="N",
-        help=f"images at once (default: {DEFAULTS['batch_size']}, of a layer file {BATCH_SIZE_OF_FILES})",
+        help=f"images at once (default: {BATCH_SIZE}, of a layer file {BATCH_SIZE_OF_FILES})",
     )
-    _add_number(group, "--lr", "above 0", lambda number: number > 0, "learning rate")
+    _add_number(group, "--lr", "above 0", lambda number: number > 0, f"learning rate (default: {LR})")
     add_schedule(group)
-    share = ("from 0 to below 1", lambda number: 0 <= number < 1)
-    _add_number(group, "--momentum", *share, "share of the last update that goes on")
-    decay = "lambda of the penalty lambda/2 |w|²"
-    _add_number(group, "--weight-decay", "of at least 0", lambda number: number >= 0, decay)
+    add_optimizer_options(group)
     smoothing = (
         "spread this share of each target evenly over the classes; losses shown while it trains are then of "
         "these targets, the test loss is not"
@@ -169,23 +160,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--resume", type=Path, metavar="RUN", help="go on with an unfinished run, to the same bits"
     )
     group.add_argument(
-        "--config", type=Path, metavar="FILE", help="take options from a run's config.toml; others go before"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="read options from a run's config.toml; command-line options override the file",
     )
     group.add_argument("--tensorboard", action="store_true", default=None, help="also write RUN/tensorboard")
-
-
-def check(settings: argparse.Namespace, folder: Path | None) -> None:
-    """Raises UsageError for options that need others."""
-    if settings.patience is not None and settings.validation is None:
-        raise UsageError("--patience needs --validation")
-    if settings.model.endswith(".cfg") and "mixup" in (settings.augment or ""):
-        raise UsageError("--augment mixup: a layer file's costs take labels, not mixtures of them")
-    if settings.model.endswith(".cfg") and settings.label_smoothing:
-        raise UsageError("--label-smoothing: a layer file's costs take labels as they are")
-    for name in ("checkpoint_every", "tensorboard"):
-        if getattr(settings, name) is not None and folder is None:
-            raise UsageError(f"--{name.replace('_', '-')} needs --out")
-    if settings.reset is not None and settings.weights is None:
-        raise UsageError("--reset needs --weights")
-    if settings.weights is not None:
-        settings.weights = str(Path(settings.weights).resolve())

@@ -53,7 +53,7 @@ class Training:
         self.train = train
         self.epochs = epochs
         self.validation_data = validation_data
-        self.callbacks = sorted(callbacks, key=lambda callback: callback.goes_last)
+        self.callbacks = sorted(callbacks, key=lambda callback: callback.runs_last)
         self.history = History()
         self.epoch = 0
         self.batch = 0
@@ -164,16 +164,16 @@ class Training:
     def _validate(self) -> Evaluation | None:
         if self.validation_data is None:
             return None
-        with self.tried_weights():
+        with self.evaluation_weights():
             return self.trainer.evaluate(self.validation_data)
 
     @contextmanager
-    def tried_weights(self) -> Iterator[None]:
+    def evaluation_weights(self) -> Iterator[None]:
         """For the length of a block, the model has the weights that are validated, and kept where they are
         the best: its own, or their average where a callback takes one."""
         with ExitStack() as stack:
             for callback in self.callbacks:
-                stack.enter_context(callback.tried_weights(self))
+                stack.enter_context(callback.evaluation_weights(self))
             yield
 
     # Checkpoints

@@ -44,7 +44,7 @@ class _Average(Callback):
                 own[...] = value.value
 
     @contextmanager
-    def tried_weights(self, training: Training) -> Iterator[None]:
+    def evaluation_weights(self, training: Training) -> Iterator[None]:
         if not self.average:
             yield
             return

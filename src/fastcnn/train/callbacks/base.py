@@ -19,7 +19,7 @@ class Callback:
     checkpoints last.
     """
 
-    goes_last = False
+    runs_last = False
 
     def on_train_begin(self, training: Training) -> None:
         """Before the first epoch, after a resume."""
@@ -50,7 +50,7 @@ class Callback:
         """What to add to the record of the epoch that is ending."""
         return {}
 
-    def tried_weights(self, training: Training) -> AbstractContextManager[None]:
+    def evaluation_weights(self, training: Training) -> AbstractContextManager[None]:
         """Gives the model, for the length of a block, the weights to validate."""
         return nullcontext()
 

@@ -41,7 +41,7 @@ class Checkpoint(Callback):
         NonFiniteError: from `fit`, weights are not finite.
     """
 
-    goes_last = True
+    runs_last = True
 
     def __init__(
         self, folder: str | os.PathLike[str], every: int | None = None, monitor: str | None = None
@@ -73,7 +73,7 @@ class Checkpoint(Callback):
         if improved:
             self._best = value
         if improved or not (self.folder / BEST).exists():
-            with training.tried_weights():
+            with training.evaluation_weights():
                 save_checkpoint(self.folder / BEST, training.model, step=training.step, epoch=epoch.epoch)
         self._save_last(training)
 

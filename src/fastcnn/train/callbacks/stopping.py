@@ -68,7 +68,7 @@ class EarlyStopping(Callback):
         if not math.isnan(value) and is_better(self.monitor, value, self.best, self.min_delta):
             self.best, self.best_epoch, self._waited = value, epoch.epoch, 0
             if self.restore_best:
-                with training.tried_weights():
+                with training.evaluation_weights():
                     self._weights = training.model.state_dict()
         else:
             self._waited += 1
