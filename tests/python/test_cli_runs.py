@@ -99,7 +99,7 @@ def test_a_config_repeats_a_run(finished: Path, tmp_path: Path) -> None:
     assert_same_run(tmp_path / "again", finished)
 
 
-def test_options_go_before_those_of_a_config(
+def test_command_line_options_override_the_file(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = ["--config", finished / "config.toml", "--epochs", 1]
@@ -127,6 +127,9 @@ def test_a_run_stops_early_and_its_best_epoch_is_tested(
         ("epochs = [1, 2]", "epochs is [1, 2], expected one value"),
         ('out = "x"', "out belongs on the command line"),
         ("[train]\nepochs = 3", "there is no table [train]"),
+        ("epochs = true", "epochs is True, expected one value"),
+        ("balanced = 1", "balanced is 1, expected true or false"),
+        ('on_nan = "go"', "--on-nan: invalid choice: 'go'"),
         ("epochs = ", "Invalid value"),
         ('schedule = "cosin"', "did you mean cosine?"),
     ],

@@ -21,7 +21,10 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--threads", type=whole(1, 1024), metavar="N", help="threads (default: what affinity and quota allow)"
+        "--threads",
+        type=whole(1, 1024),
+        metavar="N",
+        help="threads (default: what CPU affinity and quota allow)",
     )
 
 
@@ -31,7 +34,7 @@ def add_batch_size(parser: argparse.ArgumentParser, default: int) -> None:
         type=whole(1),
         default=default,
         metavar="N",
-        help="images at once (default: %(default)s)",
+        help="images per batch (default: %(default)s)",
     )
 
 

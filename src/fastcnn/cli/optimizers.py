@@ -20,31 +20,40 @@ class _Option(NamedTuple):
 
 class _Kind(NamedTuple):
     make: Callable[..., optim.SGD]
+    lr: float  # default
     defaults: Mapping[str, Any]  # of the options that it takes
 
 
 OPTIONS = {
     "momentum": _Option(
-        "share of the last update that goes on",
+        "momentum factor",
         {"type": real("from 0 to below 1", lambda number: 0 <= number < 1), "metavar": "X"},
     ),
     "weight_decay": _Option(
-        "lambda of the penalty lambda/2 |w|²",
+        "weight decay: lambda of the L2 penalty lambda/2 |w|²",
         {"type": real("of at least 0", lambda number: number >= 0), "metavar": "X"},
     ),
 }
 KINDS = {
-    "sgd": _Kind(optim.SGD, {"momentum": 0.9, "weight_decay": 4e-3}),
+    "sgd": _Kind(optim.SGD, 0.02, {"momentum": 0.9, "weight_decay": 4e-3}),
 }
 DEFAULT = "sgd"
+
+
+def _shown(defaults: Mapping[str, Any]) -> str:
+    """Defaults by optimiser, in words."""
+    if len(defaults) == 1:
+        return f"default: {next(iter(defaults.values()))}"
+    return "default: " + ", ".join(f"{value} of {kind}" for kind, value in defaults.items())
+
+
+LR_HELP = f"learning rate ({_shown({name: kind.lr for name, kind in KINDS.items()})})"
 
 
 def add_optimizer_options(parser: Any) -> None:
     for name, option in OPTIONS.items():
         defaults = {kind: row.defaults[name] for kind, row in KINDS.items() if name in row.defaults}
-        several = len(defaults) > 1
-        shown = ", ".join(f"{value} of {kind}" if several else str(value) for kind, value in defaults.items())
-        text = f"{option.help} (default: {shown})"
+        text = f"{option.help} ({_shown(defaults)})"
         parser.add_argument(f"--{name.replace('_', '-')}", help=text, **option.arguments)
 
 

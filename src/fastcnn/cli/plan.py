@@ -11,7 +11,7 @@ from fastcnn.cli.common import add_batch_size, add_json, find_model, print_json
 from fastcnn.cli.parser import whole
 from fastcnn.scaling import scaling
 
-HELP = "show how many tasks each step has, and how much faster many cores could be"
+HELP = "show the parallel tasks of each step, and the bound on the speed-up by many cores"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -150,7 +150,7 @@ def _mistakes(trained: Trained, answers: Answers) -> str:
         pictures.append((_pixels(trained.test.images[i]), text))
     return page.section(
         "Worst mistakes",
-        page.paragraph("Those first whose true class was held least likely."),
+        page.paragraph("Ordered by the probability of the true class, lowest first."),
         page.picture_grid(pictures),
     )
 
@@ -177,7 +177,7 @@ def _layers(trained: Trained) -> str:
             f"One image takes {profile.median_ms:.3f} ms (median of {profile.runs:,} runs, "
             f"{profile.threads} threads, {info['isa']}) and {memory.total / 1e6:,.2f} MB: "
             f"{memory.parameters / 1e6:,.2f} MB of parameters, {memory.prepared / 1e6:,.2f} MB of weights "
-            f"prepared for inference, {memory.arena / 1e6:,.2f} MB of activations."
+            f"prepared for inference, {memory.arena / 1e6:,.2f} MB of activations and workspace."
         ),
         page.folded(
             f"{len(rows)} layers",

@@ -15,7 +15,7 @@ from typing import Any
 from fastcnn.cli import optimizers
 from fastcnn.cli.config import CONFIG, read_config
 from fastcnn.cli.parser import Parser, UsageError
-from fastcnn.cli.train_options import BATCH_SIZE, BATCH_SIZE_OF_FILES, LR, add_arguments
+from fastcnn.cli.train_options import BATCH_SIZE, BATCH_SIZE_OF_FILES, add_arguments
 
 _MAY_CHANGE = ("threads", "workers")  # in a resume: the same bits
 
@@ -127,7 +127,8 @@ def _defaults(model: str) -> dict[str, Any]:
     """The defaults that depend on the model; all others are those of Settings."""
     if model.endswith(".cfg"):  # the parameter file says the rest
         return {"batch_size": BATCH_SIZE_OF_FILES}
-    return {"lr": LR, "schedule": "cosine", **optimizers.KINDS[optimizers.DEFAULT].defaults}
+    optimizer = optimizers.KINDS[optimizers.DEFAULT]
+    return {"lr": optimizer.lr, "schedule": "cosine", **optimizer.defaults}
 
 
 def _parser() -> Parser:

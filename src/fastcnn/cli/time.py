@@ -19,7 +19,7 @@ from fastcnn.cli.parser import CommandError, UsageError
 from fastcnn.train import Trainer
 
 _SECONDS = 3.0
-_LEAST_STEPS = 10
+_MIN_STEPS = 10
 _WARM_UP = 3
 
 HELP = "time a model, in total and step by step"
@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model's name, such as alexnet")
     add_batch_size(parser, 1)
     parser.add_argument("--train", action="store_true", help="training steps instead of inference")
-    parser.add_argument("--data", metavar="NAME|FOLDER|FILE", help="train on this instead; as `train` has it")
+    parser.add_argument(
+        "--data", metavar="NAME|FOLDER|FILE", help="train on this dataset instead; as for `train`"
+    )
     add_batch_options(parser)
     add_threads(parser)
     add_json(parser)
@@ -65,7 +67,8 @@ def run(arguments: argparse.Namespace) -> None:
         print_json({"model": arguments.model, **profile.to_dict(), "memory": memory.to_dict()})
         return
     print(profile)
-    print(f"memory {memory.total / 1e6:,.1f} MB, {memory.arena / 1e6:,.1f} MB of it between the layers")
+    arena = f"{memory.arena / 1e6:,.1f} MB of it for activations and workspace"
+    print(f"memory {memory.total / 1e6:,.1f} MB, {arena}")
 
 
 def _time_on_data(arguments: argparse.Namespace, entry: models.Entry) -> None:
@@ -115,7 +118,7 @@ def _time_steps(trainer: Trainer, batches: Iterator[tuple[Any, Any]]) -> tuple[l
     waits: list[float] = []
     steps: list[float] = []
     end = time.perf_counter() + _SECONDS
-    while len(steps) < _LEAST_STEPS or time.perf_counter() < end:
+    while len(steps) < _MIN_STEPS or time.perf_counter() < end:
         waited, batch = _seconds(lambda: next(batches))
         waits.append(waited)
         steps.append(_seconds(partial(trainer.step, *batch))[0])
