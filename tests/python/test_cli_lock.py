@@ -46,8 +46,8 @@ def test_a_second_run_is_told_who_writes_to_the_folder(
     run.mkdir()
     with holder_of(run) as process:
         line = fails(capsys, 1, "train", "--epochs", 1, "--out", run)
-        assert f"{run} is in use: process {process.pid} on {platform.node()}, since 2" in line
-        assert f"fastcnn {run}, writes to it" in line
+        assert f"{run} is being written by process {process.pid} on {platform.node()} since 2" in line
+        assert line.rstrip().endswith(f": fastcnn {run}")
         assert [path.name for path in run.iterdir()] == [".lock"]
         (run / "config.toml").write_text("epochs = 1\n")
         assert f"process {process.pid}" in fails(capsys, 1, "train", "--resume", run)
@@ -72,7 +72,7 @@ def test_a_lock_is_released_by_an_error(tmp_path: Path) -> None:
         raise RuntimeError
     with (
         locked(tmp_path),
-        pytest.raises(CommandError, match=f"in use: process {os.getpid()} on"),
+        pytest.raises(CommandError, match=f"written by process {os.getpid()} on"),
         locked(tmp_path),
     ):
         pass
@@ -82,7 +82,7 @@ def test_a_lock_is_released_by_an_error(tmp_path: Path) -> None:
 def test_a_holder_that_has_not_said_who_it_is_is_another_process(tmp_path: Path) -> None:
     with locked(tmp_path):
         (tmp_path / ".lock").write_text("")
-        with pytest.raises(CommandError, match="in use: another process writes to it"), locked(tmp_path):
+        with pytest.raises(CommandError, match="is being written by another process"), locked(tmp_path):
             pass
 
 

@@ -67,7 +67,7 @@ def _lock_or_tell(descriptor: int, path: Path) -> None:
     try:
         _lock(descriptor)
     except (BlockingIOError, PermissionError) as error:
-        raise CommandError(f"{path.parent} is in use: {_holder(path)} writes to it") from error
+        raise CommandError(f"{path.parent} is being written by {_holder(path)}") from error
     except OSError as error:  # some network file systems have no locks
         message = f"{path.parent} can't be locked: {error.strerror}; start no second run in it"
         print(f"fastcnn: warning: {message}", file=sys.stderr)
@@ -85,7 +85,7 @@ def _this_process() -> dict[str, str | int]:
 def _holder(path: Path) -> str:
     try:
         holder = json.loads(path.read_text(encoding="utf-8"))
-        return "process {pid} on {host}, since {since}: {command},".format(**holder)
+        return "process {pid} on {host} since {since}: {command}".format(**holder)
     except (OSError, ValueError, TypeError, KeyError):  # it has just begun, or just ended
         return "another process"
 

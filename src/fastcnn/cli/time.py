@@ -28,11 +28,11 @@ HELP = "time a model, in total and step by step"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Times inference, or with --train whole training steps (forward, loss, backward, update), on random "
-        "input. Medians over as many runs as two seconds hold, at least five. The floor of a step is the "
+        "input. Shows medians over two seconds of runs, five at least. The floor of a step is the "
         "larger of its operations over the peak and its bytes over the bandwidth of memory, as "
-        "`fastcnn info --measure` measured them; the first time, this is done here. Algorithms that save "
-        "operations and what stays in the caches can be faster than that. With --data training steps on real "
-        "batches, for three seconds, and how long each waits for its batch."
+        "`fastcnn info --measure` measures them (done here the first time). Algorithms that save "
+        "operations and what stays in the caches can be faster than that. With --data, times training "
+        "steps on real batches for three seconds, and how long each waits for its batch."
     )
     parser.add_argument("model", metavar="MODEL", help="a model's name, such as alexnet")
     add_batch_size(parser, 1)

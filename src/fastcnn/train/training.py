@@ -1,4 +1,4 @@
-"""A training that goes on: what `Trainer.fit` makes, and what callbacks see."""
+"""The state of one fit run: what `Trainer.fit` makes, and what callbacks see."""
 
 from __future__ import annotations
 
