@@ -47,7 +47,7 @@ class Parser(argparse.ArgumentParser):
             if not isinstance(value, bool):
                 raise UsageError(f"{name} is {value!r}, expected true or false")
             return action.const if value else action.default
-        if isinstance(value, bool) or (isinstance(value, list) and action.nargs != "+"):
+        if isinstance(value, bool) or (isinstance(value, list) and action.nargs in (None, "?")):
             raise UsageError(f"{name} is {value}, expected one value")
         texts = [str(item) for item in value] if isinstance(value, list) else [str(value)]
         try:
