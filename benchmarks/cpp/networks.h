@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cmath>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,6 +13,7 @@
 #include "graph/executor.h"
 #include "graph/train_step.h"
 #include "ops/registry.h"
+#include "optim/sgd.h"
 
 namespace fastcnn::benchmarks {
 
@@ -132,17 +132,20 @@ class Runner {
       const View labels = executor_.input(1);
       for (std::int64_t i = 0; i < labels.spec.shape.numel(); ++i) labels.as<std::int64_t>()[i] = i % 10;
     }
-    for (const GraphParameter& p : executor_.plan().graph().parameters()) slots_.push_back({p.parameter, {}});
+    std::vector<ParameterPtr> parameters;
+    for (const GraphParameter& p : executor_.plan().graph().parameters())
+      if (p.parameter->requires_grad) parameters.push_back(p.parameter);
+    optimizer_ = std::make_unique<Sgd>(std::vector{parameters}, cpu_backend());
+    optimizer_->configure(0, {.lr = 1e-3, .momentum = 0.9, .weight_decay = 5e-4});
   }
 
   Executor& executor() { return executor_; }
   void infer() { executor_.forward({}); }
-  void train() { train_step(executor_, slots_, settings_, {.seed = 1, .step = step_++}); }
+  void train() { train_step(executor_, *optimizer_, {.seed = 1, .step = step_++}); }
 
  private:
   Executor executor_;
-  std::vector<SgdSlot> slots_;
-  std::vector<SgdSettings> settings_ = {{.lr = 1e-3, .momentum = 0.9, .weight_decay = 5e-4}};
+  std::unique_ptr<Sgd> optimizer_;
   std::uint64_t step_ = 0;
 };
 

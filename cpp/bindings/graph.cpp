@@ -4,9 +4,9 @@
 
 #include "backend/cpu/backend.h"
 #include "bindings/convert.h"
-#include "bindings/optim.h"
 #include "graph/executor.h"
 #include "graph/train_step.h"
+#include "optim/optimizer.h"
 
 namespace fastcnn::bindings {
 namespace {
@@ -189,14 +189,14 @@ std::vector<py::array> run(Executor& executor, const std::vector<py::array>& inp
   return outputs.take();
 }
 
-std::vector<py::array> run_train_step(Executor& executor, const std::vector<py::array>& inputs, Sgd& sgd,
+std::vector<py::array> run_train_step(Executor& executor, const std::vector<py::array>& inputs, Optimizer& optimizer,
                                       std::uint64_t seed, std::uint64_t step) {
   const std::vector<StridedArray> strided = to_strided_inputs(executor, inputs);
   Outputs outputs(executor);
   {
     const py::gil_scoped_release release;
     set_inputs(executor, strided);
-    train_step(executor, sgd.slots, sgd.groups, {seed, step});
+    train_step(executor, optimizer, {seed, step});
     outputs.copy();
   }
   return outputs.take();
@@ -294,7 +294,7 @@ void bind_graph(py::module_& module) {
            py::arg("plan"))
       .def("run", run, py::arg("inputs"), py::arg("seed"), py::arg("step"))
       .def("backward", run_backward, py::arg("gradients"))
-      .def("train_step", run_train_step, py::arg("inputs"), py::arg("sgd"), py::arg("seed"), py::arg("step"))
+      .def("train_step", run_train_step, py::arg("inputs"), py::arg("optimizer"), py::arg("seed"), py::arg("step"))
       .def("release", &Executor::release)
       .def("set_timing", &Executor::set_timing, py::arg("on"))
       .def("step_seconds", &Executor::step_seconds)

@@ -1,7 +1,7 @@
 // Parameters: what training changes.
 #include "bindings/convert.h"
 #include "core/random.h"
-#include "graph/parameter.h"
+#include "core/parameter.h"
 
 namespace fastcnn::bindings {
 namespace {

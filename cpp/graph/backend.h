@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "core/allocator.h"
 #include "graph/arena_pool.h"
 #include "graph/kernel.h"
+#include "graph/update_rule.h"
 #include "ops/op.h"
 
 namespace fastcnn {
@@ -30,6 +32,12 @@ class Backend {
   virtual void fill(View y, double value, Stream& stream) const = 0;
   virtual void accumulate(ConstView x, View y, Stream& stream) const = 0;  // y += x
   virtual bool is_finite(ConstView x, Stream& stream) const = 0;           // every element; waits for it
+
+  // What optimisers do, all parameters at once; or for one whose gradient comes in pieces, on any thread, and in the end
+  // once (only after a kernel has given pieces).
+  virtual void update(std::span<const ParameterStep> steps, Stream& stream) const = 0;
+  virtual void update_piece(const ParameterStep& step, const GradientPiece& piece) const = 0;
+  virtual void finish_pieces(const ParameterStep& step) const = 0;
 
   // Calls body with the device ready for a run of steps: kernels get working memory for so many workers.
   virtual int workers() const = 0;

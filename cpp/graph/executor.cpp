@@ -329,9 +329,9 @@ void Executor::run_kernel(const Bound& bound) const {
        .state = bound.state,
        .statistics_of_x = bound.statistics_of_x,
        .statistics_of_y = bound.statistics_of_y,
-       .pieces = parameter < 0 ? nullptr : &update_->begin(static_cast<std::size_t>(parameter))},
+       .pieces = parameter < 0 ? nullptr : &update_->begin_pieces(static_cast<std::size_t>(parameter))},
       *stream_);
-  if (parameter >= 0) update_->end();
+  if (parameter >= 0) update_->end_pieces();
 }
 
 }  // namespace fastcnn

@@ -10,21 +10,11 @@
 #include "core/strided_array.h"
 #include "core/thread_pool.h"
 #include "graph/arena_pool.h"
+#include "graph/parameter_update.h"
 #include "graph/plan.h"
 #include "graph/prepared_parameters.h"
 
 namespace fastcnn {
-
-// What an update step does, for a plan that applies gradients.
-class ParameterUpdate {
- public:
-  virtual ~ParameterUpdate() = default;
-  // `parameter` as the graph counts them; its gradient is complete and lives for the call alone.
-  virtual void apply(std::size_t parameter, ConstView gradient) = 0;
-  // The same, for a gradient that comes in pieces until end().
-  virtual GradientPieces& begin(std::size_t parameter) = 0;
-  virtual void end() = 0;
-};
 
 class Executor {
  public:

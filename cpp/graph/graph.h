@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "graph/parameter.h"
+#include "core/parameter.h"
 #include "ops/op.h"
 
 namespace fastcnn {

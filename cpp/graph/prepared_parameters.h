@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "graph/backend.h"
-#include "graph/parameter.h"
+#include "core/parameter.h"
 
 namespace fastcnn {
 

@@ -44,7 +44,6 @@ class BatchNorm final : public Op {
   std::optional<Epilogue> as_epilogue(Specs x) const override;
 
  private:
-
   Options options_;
 };
 

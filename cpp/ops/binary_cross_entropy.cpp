@@ -10,7 +10,9 @@ OpPtr BinaryCrossEntropy::make(AttributeReader& attributes) {
   return std::make_shared<BinaryCrossEntropy>(from_logits, read_reduction(attributes));
 }
 
-Attributes BinaryCrossEntropy::attributes() const { return {{"from_logits", from_logits_}, {"reduction", std::string(name_of(reduction_))}}; }
+Attributes BinaryCrossEntropy::attributes() const {
+  return {{"from_logits", from_logits_}, {"reduction", std::string(name_of(reduction_))}};
+}
 
 std::string BinaryCrossEntropy::describe(Specs) const {
   return std::string("BinaryCrossEntropy of ") + (from_logits_ ? "logits" : "probabilities") +

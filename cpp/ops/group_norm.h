@@ -13,7 +13,7 @@ namespace fastcnn {
 class GroupNorm final : public Op {
  public:
   GroupNorm(std::int64_t groups, double eps);  // throws ValueError for groups < 1 and eps < 0
-  static OpPtr make(AttributeReader& attributes);   // groups (1), eps (1e-5)
+  static OpPtr make(AttributeReader& attributes);  // groups (1), eps (1e-5)
 
   std::int64_t groups() const { return groups_; }
   double eps() const { return eps_; }

@@ -18,7 +18,9 @@ OpPtr LayerNorm::make(AttributeReader& attributes) {
   return std::make_shared<LayerNorm>(shape, attributes.real("eps", 1e-5));
 }
 
-Attributes LayerNorm::attributes() const { return {{"shape", std::vector<std::int64_t>(shape_.begin(), shape_.end())}, {"eps", eps_}}; }
+Attributes LayerNorm::attributes() const {
+  return {{"shape", std::vector<std::int64_t>(shape_.begin(), shape_.end())}, {"eps", eps_}};
+}
 
 std::string LayerNorm::describe(Specs) const { return "LayerNorm " + shape_.str(); }
 

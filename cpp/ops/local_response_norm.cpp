@@ -19,7 +19,13 @@ OpPtr LocalResponseNorm::make(AttributeReader& attributes) {
                                                  .blocked = attributes.flag("blocked", false)});
 }
 
-Attributes LocalResponseNorm::attributes() const { return {{"size", lrn_.size}, {"alpha", lrn_.alpha}, {"beta", lrn_.beta}, {"k", lrn_.k}, {"blocked", lrn_.blocked}}; }
+Attributes LocalResponseNorm::attributes() const {
+  return {{"size", lrn_.size},
+          {"alpha", lrn_.alpha},
+          {"beta", lrn_.beta},
+          {"k", lrn_.k},
+          {"blocked", lrn_.blocked}};
+}
 
 std::string LocalResponseNorm::describe(Specs) const {
   std::ostringstream out;

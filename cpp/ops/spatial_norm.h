@@ -21,7 +21,7 @@ class SpatialNorm final : public Op {
   };
 
   explicit SpatialNorm(const Options& options);  // throws ValueError for size < 1
-  static OpPtr make(AttributeReader& attributes);     // the options by name
+  static OpPtr make(AttributeReader& attributes);  // the options by name
 
   const Options& options() const { return options_; }
 

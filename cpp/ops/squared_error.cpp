@@ -4,7 +4,9 @@
 
 namespace fastcnn {
 
-OpPtr SquaredError::make(AttributeReader& attributes) { return std::make_shared<SquaredError>(read_reduction(attributes)); }
+OpPtr SquaredError::make(AttributeReader& attributes) {
+  return std::make_shared<SquaredError>(read_reduction(attributes));
+}
 
 Attributes SquaredError::attributes() const { return {{"reduction", std::string(name_of(reduction_))}}; }
 

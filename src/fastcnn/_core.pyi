@@ -142,7 +142,9 @@ class Executor:
         """Forward; inputs of any strides, outputs C-contiguous."""
     def backward(self, gradients: Sequence[_Array]) -> list[_Array]:
         """From one gradient per seeded output to one per input that asked for it; once per run."""
-    def train_step(self, inputs: Sequence[_Array], sgd: Sgd, seed: int, step: int) -> list[_Array]:
+    def train_step(
+        self, inputs: Sequence[_Array], optimizer: Optimizer, seed: int, step: int
+    ) -> list[_Array]:
         """Forward, backward and update in one call, by a plan that applies gradients."""
     def release(self) -> None:
         """Gives the memory back, and with it all values; the next run borrows it again."""
@@ -153,24 +155,27 @@ class Executor:
         """Beside step_seconds: of each call of parallel_for its tasks, whether there is enough work to share,
         and its seconds."""
 
-class Sgd:
-    """Velocities of the parameters of all groups, counted group by group."""
+class Optimizer:
+    """States of the parameters of all groups, counted group by group; a class per rule."""
 
     def __init__(self, groups: Sequence[Sequence[Parameter]]) -> None: ...
-    def configure(
-        self,
-        group: int,
-        lr: float,
-        momentum: float,
-        weight_decay: float,
-        nesterov: bool,
-        lr_in_velocity: bool,
-        filter_norm: float,
-    ) -> None: ...
+    def configure(self, group: int, *settings: float) -> None:
+        """Of one group, in the order of the core's struct."""
     def step(self) -> None: ...
     def zero_grad(self) -> None: ...
-    def velocity(self, index: int) -> _Array | None: ...
-    def set_velocity(self, index: int, array: _Array | None) -> None: ...
+    @property
+    def state_names(self) -> list[str]: ...
+    def steps(self, index: int) -> int:
+        """Updates so far."""
+    def set_steps(self, index: int, steps: int) -> None: ...
+    def state(self, index: int, name: str) -> _Array | None:
+        """A view; None before the first update that uses it."""
+    def set_state(self, index: int, name: str, array: _Array | None) -> None: ...
+
+class Sgd(Optimizer): ...
+class Adam(Optimizer): ...
+class Rmsprop(Optimizer): ...
+class Adagrad(Optimizer): ...
 
 def num_threads() -> tuple[int, str]:
     """How many, and why."""

@@ -58,6 +58,11 @@ class TestBackend final : public Backend {
   void fill(View y, double value, Stream& stream) const override { other_->fill(y, value, stream); }
   void accumulate(ConstView x, View y, Stream& stream) const override { other_->accumulate(x, y, stream); }
   bool is_finite(ConstView x, Stream& stream) const override { return other_->is_finite(x, stream); }
+  void update(std::span<const ParameterStep> steps, Stream& stream) const override { other_->update(steps, stream); }
+  void update_piece(const ParameterStep& step, const GradientPiece& piece) const override {
+    other_->update_piece(step, piece);
+  }
+  void finish_pieces(const ParameterStep& step) const override { other_->finish_pieces(step); }
   int workers() const override { return other_->workers(); }
   void run(int workers, const std::function<void()>& body) const override { other_->run(workers, body); }
 

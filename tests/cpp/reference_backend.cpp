@@ -20,6 +20,7 @@
 #include "reference/activation.h"
 #include "reference/pool2d.h"
 #include "reference/softmax.h"
+#include "reference/update.h"
 
 namespace fastcnn::testing {
 namespace {
@@ -468,6 +469,19 @@ class ReferenceBackend final : public Backend {
       return std::all_of(x.as<T>(), x.as<T>() + x.spec.shape.numel(), [](T value) { return std::isfinite(value); });
     });
   }
+  void update(std::span<const ParameterStep> steps, Stream&) const override {
+    for (const ParameterStep& step : steps) reference::update(step);
+  }
+  void update_piece(const ParameterStep& step, const GradientPiece& piece) const override {
+    dispatch_floating(step.value.spec.dtype, [&]<class T>() {
+      const std::int64_t row_elements = step.value.spec.shape.numel() / step.value.spec.shape[0];
+      for (std::int64_t i = 0; i < piece.rows; ++i)
+        for (std::int64_t j = 0; j < piece.cols; ++j)
+          reference::update_element(step, (piece.row + i) * row_elements + piece.col + j,
+                                    static_cast<const T*>(piece.data)[i * piece.ld + j]);
+    });
+  }
+  void finish_pieces(const ParameterStep& step) const override { reference::constrain(step); }
   int workers() const override { return 1; }
   void run(int workers, const std::function<void()>& body) const override {
     const ThreadLimit limit(workers);

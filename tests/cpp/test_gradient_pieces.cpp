@@ -6,11 +6,14 @@
 
 #include "graph/train_step.h"
 #include "graph_testing.h"
+#include "optim/adagrad.h"
+#include "optim/adam.h"
+#include "optim/rmsprop.h"
+#include "optim/sgd.h"
+#include "optimizer_testing.h"
 
 namespace fastcnn::testing {
 namespace {
-
-std::string name(std::size_t parameter) { return std::string("p").append(std::to_string(parameter)); }
 
 // Two layers whose weights are large enough to be updated in pieces, of which the second has two readers; and a third
 // that is small. Extents are no multiples of tiles.
@@ -29,48 +32,52 @@ struct LargeLinear {
   }
 
   ValueId weight(Graph& graph, const Spec& spec) {
-    const ParameterPtr p = random_parameter(spec, static_cast<unsigned>(slots.size()), 0.03);
-    slots.push_back({.parameter = p, .velocity = {}});
-    return graph.parameter(p, "p" + std::to_string(slots.size()));
+    const ParameterPtr p = random_parameter(spec, static_cast<unsigned>(parameters.size()), 0.03);
+    parameters.push_back(p);
+    return graph.parameter(p, "p" + std::to_string(parameters.size()));
   }
 
-  void one_by_one(const SgdSettings& settings) {
+  void one_by_one(Optimizer& optimizer) {
     executor->forward({});
     const View seed = executor->output_grad(0);
     dispatch_floating(seed.spec.dtype,
                       [&]<class T>() { std::fill_n(seed.as<T>(), seed.spec.shape.numel(), T{1}); });
-    for (const SgdSlot& slot : slots) slot.parameter->has_grad = false;
+    optimizer.zero_grad();
     executor->backward();
-    sgd_step(slots, {&settings, 1});
+    optimizer.step();
   }
 
-  std::vector<SgdSlot> slots;
+  std::vector<ParameterPtr> parameters;
   std::unique_ptr<Executor> executor;
 };
 
-TEST(GradientPieces, leave_the_bytes_of_backward_and_update) {
+template <class O, class Settings>
+void expect_bytes_of_backward_and_update(const Settings& settings) {
   const ThreadsRestored restored;
-  const SgdSettings heavy{.lr = 0.02, .momentum = 0.9, .weight_decay = 0.1};
-  const SgdSettings constrained{.lr = 0.02, .lr_in_velocity = true, .filter_norm = 0.5};
-  for (const DType dtype : {DType::float32, DType::float64})
-    for (const SgdSettings& settings : {heavy, constrained}) {
-      set_num_threads(1);
-      LargeLinear loop(dtype, Gradients::in_parameters);
-      for (int i = 0; i < 2; ++i) loop.one_by_one(settings);
-      for (const int threads : {1, 2, 3, 8}) {
-        set_num_threads(threads);
-        LargeLinear pieces(dtype, Gradients::applied);
-        for (std::uint64_t i = 0; i < 2; ++i) {
-          train_step(*pieces.executor, pieces.slots, {&settings, 1}, {.seed = 1, .step = i});
-        }
-        for (std::size_t p = 0; p < loop.slots.size(); ++p) {
-          expect_same_bytes(pieces.slots[p].parameter->value, loop.slots[p].parameter->value, name(p));
-          EXPECT_EQ(pieces.slots[p].parameter->version, loop.slots[p].parameter->version) << name(p);
-          if (settings.momentum == 0) continue;
-          expect_same_bytes(pieces.slots[p].velocity, loop.slots[p].velocity, name(p) + " velocity");
-        }
-      }
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    set_num_threads(1);
+    LargeLinear loop(dtype, Gradients::in_parameters);
+    O of_loop = optimizer_of<O>(loop.parameters, settings);
+    for (int i = 0; i < 2; ++i) loop.one_by_one(of_loop);
+    for (const int threads : {1, 2, 3, 8}) {
+      set_num_threads(threads);
+      LargeLinear pieces(dtype, Gradients::applied);
+      O of_pieces = optimizer_of<O>(pieces.parameters, settings);
+      for (std::uint64_t i = 0; i < 2; ++i) train_step(*pieces.executor, of_pieces, {.seed = 1, .step = i});
+      expect_equal_bytes(of_pieces, of_loop, name_of(dtype));
     }
+  }
+}
+
+TEST(GradientPieces, leave_the_bytes_of_backward_and_sgd) {
+  expect_bytes_of_backward_and_update<Sgd>(SgdSettings{.lr = 0.02, .momentum = 0.9, .weight_decay = 0.1});
+  expect_bytes_of_backward_and_update<Sgd>(SgdSettings{.lr = 0.02, .lr_in_velocity = true, .filter_norm = 0.5});
+}
+
+TEST(GradientPieces, leave_the_bytes_of_backward_and_other_optimisers) {
+  expect_bytes_of_backward_and_update<Adam>(AdamSettings{.lr = 0.01, .weight_decay = 0.1, .amsgrad = true});
+  expect_bytes_of_backward_and_update<Rmsprop>(RmspropSettings{.lr = 0.01, .momentum = 0.9, .centered = true});
+  expect_bytes_of_backward_and_update<Adagrad>(AdagradSettings{.lr = 0.01, .initial_accumulator_value = 0.1});
 }
 
 TEST(GradientPieces, are_of_large_weights_that_one_layer_reads) {
@@ -86,11 +93,11 @@ TEST(GradientPieces, are_of_large_weights_that_one_layer_reads) {
 
 TEST(GradientPieces, leave_weights_alone_that_nobody_optimises) {
   LargeLinear net(DType::float32, Gradients::applied);
-  const Tensor before = copy_of(net.slots[0].parameter->value.view());
-  const ParameterPtr frozen = net.slots[0].parameter;
-  net.slots.erase(net.slots.begin());
-  const SgdSettings settings{.lr = 0.1};
-  train_step(*net.executor, net.slots, {&settings, 1}, {});
+  const ParameterPtr frozen = net.parameters.front();
+  const Tensor before = copy_of(frozen->value.view());
+  net.parameters.erase(net.parameters.begin());
+  Sgd sgd = optimizer_of<Sgd>(net.parameters, SgdSettings{.lr = 0.1});
+  train_step(*net.executor, sgd, {});
   expect_same_bytes(frozen->value, before, "weights");
 }
 

@@ -13,6 +13,8 @@
 #include <utility>
 
 #include "graph_testing.h"
+#include "optim/sgd.h"
+#include "optimizer_testing.h"
 
 // Every allocation of this executable is counted. noinline keeps GCC from matching malloc and free
 // with new and delete across these replacements.
@@ -66,21 +68,23 @@ struct Trainee {
     executor = std::make_unique<Executor>(std::make_shared<const Plan>(graph, mode, backend(), gradients));
     fill(executor->input(0), random_tensor(graph.spec(x), 7));
     for (std::int64_t i = 0; i < batch; ++i) executor->input(1).as<std::int64_t>()[i] = i % classes;
+    sgd = std::make_unique<Sgd>(ParameterGroups{parameters}, backend());
+    sgd->configure(0, {.lr = 0.05, .momentum = 0.9, .weight_decay = 1e-4});
   }
 
   ValueId weight(Graph& graph, Shape shape) {
-    const ParameterPtr p = random_parameter({shape, DType::float32}, static_cast<unsigned>(slots.size()), 0.2);
-    slots.push_back({.parameter = p, .velocity = {}});
-    return graph.parameter(p, std::string("p").append(std::to_string(slots.size())));
+    const ParameterPtr p = random_parameter({shape, DType::float32}, static_cast<unsigned>(parameters.size()), 0.2);
+    parameters.push_back(p);
+    return graph.parameter(p, std::string("p").append(std::to_string(parameters.size())));
   }
 
   float step(std::uint64_t number) {
-    train_step(*executor, slots, settings, {.seed = 1, .step = number});
+    train_step(*executor, *sgd, {.seed = 1, .step = number});
     return *executor->output(0).as<float>();
   }
 
-  std::vector<SgdSlot> slots;
-  std::vector<SgdSettings> settings = {{.lr = 0.05, .momentum = 0.9, .weight_decay = 1e-4}};
+  std::vector<ParameterPtr> parameters;
+  std::unique_ptr<Sgd> sgd;
   std::unique_ptr<Executor> executor;
 };
 
@@ -99,16 +103,16 @@ TEST(TrainStep, changes_nothing_where_the_loss_is_not_finite) {
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     Trainee trainee;
     trainee.step(0);
-    Parameter& bias = *trainee.slots.back().parameter;
+    Parameter& bias = *trainee.parameters.back();
     float& element = *bias.value.view().as<float>();
     const float good = std::exchange(element, bad);
     bias.has_grad = true;
     std::vector<Tensor> before;
-    for (const SgdSlot& slot : trainee.slots) before.push_back(copy_of(slot.parameter->value.view()));
+    for (const ParameterPtr& p : trainee.parameters) before.push_back(copy_of(p->value.view()));
     EXPECT_FALSE(std::isfinite(trainee.step(1)));
     EXPECT_TRUE(bias.has_grad);
     for (std::size_t p = 0; p < before.size(); ++p) {
-      expect_same_bytes(trainee.slots[p].parameter->value, before[p], name(p));
+      expect_same_bytes(trainee.parameters[p]->value, before[p], name(p));
     }
     element = good;
     EXPECT_TRUE(std::isfinite(trainee.step(2)));
@@ -122,12 +126,12 @@ TEST(TrainStep, does_what_forward_backward_and_update_do_one_by_one) {
     fused.step(i);
     loop.executor->forward({.seed = 1, .step = i});
     *loop.executor->output_grad(0).as<float>() = 1.0f;
-    for (const SgdSlot& slot : loop.slots) slot.parameter->has_grad = false;
+    loop.sgd->zero_grad();
     loop.executor->backward();
-    sgd_step(loop.slots, loop.settings);
+    loop.sgd->step();
   }
-  for (std::size_t p = 0; p < fused.slots.size(); ++p) {
-    expect_same_bytes(fused.slots[p].parameter->value, loop.slots[p].parameter->value, name(p));
+  for (std::size_t p = 0; p < fused.parameters.size(); ++p) {
+    expect_same_bytes(fused.parameters[p]->value, loop.parameters[p]->value, name(p));
   }
 }
 
@@ -141,8 +145,8 @@ TEST(TrainStep, leaves_the_same_bytes_at_any_number_of_threads) {
     Trainee many;
     for (std::uint64_t i = 0; i < 5; ++i) many.step(i);
     const std::string at = " at " + std::to_string(threads) + " threads";
-    for (std::size_t p = 0; p < one.slots.size(); ++p) {
-      expect_same_bytes(many.slots[p].parameter->value, one.slots[p].parameter->value, name(p) + at);
+    for (std::size_t p = 0; p < one.parameters.size(); ++p) {
+      expect_same_bytes(many.parameters[p]->value, one.parameters[p]->value, name(p) + at);
     }
     expect_same_bytes(copy_of(many.executor->output(1)), copy_of(one.executor->output(1)), "logits" + at);
   }
@@ -178,11 +182,13 @@ struct Tangle {
     graph.output(graph.add(std::make_shared<SumOp>(), {free, parameter(graph, {16, 16}, "last")}, "sum"));
     graph.output(parameter(graph, {3, 5}, "seeded"));
     graph.output(graph.add(activation_op("tanh"), {parameter(graph, {7}, "unused")}, "looked_at"), false);
+    ParameterGroups groups(2);
     for (const GraphParameter& p : graph.parameters()) {
       names.push_back(p.name);
-      if (p.name != "nobodys") slots.push_back({.parameter = p.parameter, .velocity = {}, .group = p.name == "last"});
+      if (p.name != "nobodys") groups[p.name == "last"].push_back(p.parameter);
       parameters.push_back(p.parameter);
     }
+    sgd = std::make_unique<Sgd>(groups, backend());
     executor = std::make_unique<Executor>(std::make_shared<const Plan>(graph, Mode::training, backend(), gradients));
     fill(executor->input(0), random_tensor(image, 7));
   }
@@ -203,7 +209,7 @@ struct Tangle {
         .parameter.get();
   }
 
-  void one_by_one(std::span<const SgdSettings> settings, std::uint64_t number) {
+  void one_by_one(std::uint64_t number) {
     executor->forward({.seed = 1, .step = number});
     const Graph& graph = executor->plan().graph();
     for (std::size_t i = 0; i < graph.outputs().size(); ++i) {
@@ -213,10 +219,10 @@ struct Tangle {
     }
     for (const ParameterPtr& p : parameters) p->has_grad = false;
     executor->backward();
-    sgd_step(slots, settings);
+    sgd->step();
   }
 
-  std::vector<SgdSlot> slots;
+  std::unique_ptr<Sgd> sgd;
   std::vector<ParameterPtr> parameters;
   std::vector<std::string> names;
   std::unique_ptr<Executor> executor;
@@ -234,15 +240,20 @@ TEST(TrainStep, leaves_the_bytes_of_backward_and_update_whatever_reads_a_paramet
   const SgdSettings heavy{.lr = 0.02, .momentum = 0.9, .weight_decay = 0.1};
   const SgdSettings nesterov{.lr = 0.02, .momentum = 0.9, .weight_decay = 0.1, .nesterov = true};
   for (const SgdSettings& settings : {plain, decaying, heavy, nesterov}) {
-    const SgdSettings groups[2] = {settings, heavy};
+    const auto configure = [&](Tangle& net) {
+      net.sgd->configure(0, settings);
+      net.sgd->configure(1, heavy);
+    };
     set_num_threads(1);
     Tangle loop(Gradients::in_parameters);
+    configure(loop);
     const std::vector<Tensor> before = values(loop);
-    for (std::uint64_t i = 0; i < 3; ++i) loop.one_by_one(groups, i);
+    for (std::uint64_t i = 0; i < 3; ++i) loop.one_by_one(i);
     for (const int threads : {1, 2, 3, 8}) {
       set_num_threads(threads);
       Tangle fused(Gradients::applied);
-      for (std::uint64_t i = 0; i < 3; ++i) train_step(*fused.executor, fused.slots, groups, {.seed = 1, .step = i});
+      configure(fused);
+      for (std::uint64_t i = 0; i < 3; ++i) train_step(*fused.executor, *fused.sgd, {.seed = 1, .step = i});
       for (std::size_t p = 0; p < fused.parameters.size(); ++p) {
         expect_same_bytes(fused.parameters[p]->value, loop.parameters[p]->value, fused.names[p]);
         EXPECT_FALSE(fused.parameters[p]->has_grad) << fused.names[p];
@@ -252,10 +263,7 @@ TEST(TrainStep, leaves_the_bytes_of_backward_and_update_whatever_reads_a_paramet
         EXPECT_EQ(std::memcmp(before[p].data(), fused.parameters[p]->value.data(), before[p].spec().bytes()) == 0, stays)
             << fused.names[p];
       }
-      for (std::size_t s = 0; s < fused.slots.size(); ++s) {
-        ASSERT_EQ(!fused.slots[s].velocity, !loop.slots[s].velocity);
-        if (fused.slots[s].velocity) expect_same_bytes(fused.slots[s].velocity, loop.slots[s].velocity, std::to_string(s));
-      }
+      expect_equal_bytes(*fused.sgd, *loop.sgd, std::to_string(threads) + " threads");
     }
   }
 }
@@ -280,7 +288,7 @@ TEST(TrainStep, updates_a_parameter_after_its_last_reader) {
 
 TEST(TrainStep, drops_gradients_that_were_held) {
   Trainee trainee;
-  Parameter& held = *trainee.slots[0].parameter;
+  Parameter& held = *trainee.parameters[0];
   held.grad = Tensor(held.value.spec());
   held.has_grad = true;
   const std::uint64_t version = held.version;
@@ -296,11 +304,11 @@ TEST(TrainStep, refuses_before_anything_changes) {
   EXPECT_THROW(infers.step(0), Error);
   Trainee trainee;
   std::vector<Tensor> before;
-  for (const SgdSlot& slot : trainee.slots) before.push_back(copy_of(slot.parameter->value.view()));
-  trainee.slots[0].group = 1;
-  EXPECT_THROW(trainee.step(0), ValueError);
+  for (const ParameterPtr& p : trainee.parameters) before.push_back(copy_of(p->value.view()));
+  trainee.sgd->configure(0, {.lr = 0.05, .filter_norm = 1.0});  // there are biases
+  EXPECT_THROW(trainee.step(0), ShapeError);
   for (std::size_t p = 0; p < before.size(); ++p) {
-    expect_same_bytes(trainee.slots[p].parameter->value, before[p], name(p));
+    expect_same_bytes(trainee.parameters[p]->value, before[p], name(p));
   }
 }
 
@@ -309,13 +317,15 @@ TEST(Executor, goes_backward_as_its_plan_says) {
   applies.executor->forward({});
   EXPECT_THROW(applies.executor->backward(), Error);
   struct Nothing final : ParameterUpdate {
+    void begin_step(const Graph&) override {}
+    void zero_grad() override {}
     void apply(std::size_t, ConstView) override { ++calls; }
-    GradientPieces& begin(std::size_t) override { throw Error("all weights are small"); }
-    void end() override {}
+    GradientPieces& begin_pieces(std::size_t) override { throw Error("all weights are small"); }
+    void end_pieces() override {}
     std::size_t calls = 0;
   } nothing;
   applies.executor->backward(nothing);
-  EXPECT_EQ(nothing.calls, applies.slots.size());
+  EXPECT_EQ(nothing.calls, applies.parameters.size());
   EXPECT_THROW(applies.executor->backward(nothing), Error);  // out of turn
   Trainee keeps(Mode::training, Gradients::in_parameters);
   keeps.executor->forward({});
@@ -333,7 +343,7 @@ TEST(TrainStep, may_use_more_threads_than_it_began_with) {
     set_num_threads(threads);
     growing.step(static_cast<std::uint64_t>(threads));
   }
-  expect_same_bytes(growing.slots[0].parameter->value, steady.slots[0].parameter->value, "conv1.weight");
+  expect_same_bytes(growing.parameters[0]->value, steady.parameters[0]->value, "conv1.weight");
 }
 
 // GEMM packs into buffers that each thread keeps, and which thread meets which block is a matter of chance.

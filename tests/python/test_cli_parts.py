@@ -12,7 +12,7 @@ import pytest
 from fastcnn._names import did_you_mean
 from fastcnn.cli.images import read_images
 from fastcnn.cli.parser import CommandError, real, whole
-from fastcnn.cli.run_folder import Run, prepare_folder, read_run, write_description
+from fastcnn.cli.run_folder import Run, prepared_folder, read_run, write_description
 from fastcnn.data import Preprocessing
 
 RUN = Run(
@@ -55,16 +55,19 @@ def test_run_folder_comes_back(tmp_path: Path) -> None:
 
 
 def test_folder_with_a_run_is_not_overwritten(tmp_path: Path) -> None:
-    prepare_folder(tmp_path / "a" / "b")
-    write_description(tmp_path / "a" / "b", RUN)
-    with pytest.raises(CommandError, match="already holds a run"):
-        prepare_folder(tmp_path / "a" / "b")
+    with prepared_folder(tmp_path / "a" / "b"):
+        write_description(tmp_path / "a" / "b", RUN)
+    with pytest.raises(CommandError, match="already holds a run"), prepared_folder(tmp_path / "a" / "b"):
+        pass
 
 
 def test_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(CommandError, match="can't make this folder"):
-        prepare_folder(tmp_path / "file" / "run")
+    with (
+        pytest.raises(CommandError, match="can't make this folder"),
+        prepared_folder(tmp_path / "file" / "run"),
+    ):
+        pass
 
 
 def test_folder_without_a_run_is_refused(tmp_path: Path) -> None:

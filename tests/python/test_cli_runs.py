@@ -99,7 +99,7 @@ def test_a_config_repeats_a_run(finished: Path, tmp_path: Path) -> None:
     assert_same_run(tmp_path / "again", finished)
 
 
-def test_options_go_before_those_of_a_config(
+def test_command_line_options_override_the_file(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = ["--config", finished / "config.toml", "--epochs", 1]
@@ -127,6 +127,9 @@ def test_a_run_stops_early_and_its_best_epoch_is_tested(
         ("epochs = [1, 2]", "epochs is [1, 2], expected one value"),
         ('out = "x"', "out belongs on the command line"),
         ("[train]\nepochs = 3", "there is no table [train]"),
+        ("epochs = true", "epochs is True, expected one value"),
+        ("balanced = 1", "balanced is 1, expected true or false"),
+        ('on_nan = "go"', "--on-nan: invalid choice: 'go'"),
         ("epochs = ", "Invalid value"),
         ('schedule = "cosin"', "did you mean cosine?"),
     ],
@@ -202,6 +205,18 @@ def test_a_damaged_last_checkpoint_loses_one_alone(
     for name in ("last.safetensors", "best.safetensors"):
         assert (run / name).read_bytes() == (finished / name).read_bytes()
     assert log_of(run) == log_of(finished)
+
+
+def test_a_run_of_another_optimizer_goes_on_to_the_same_bytes(small: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    options = ["--optimizer", "adamw", "--betas", "0.8", "0.95", "--epochs", "3"]
+    assert main(["train", "--data", str(small), *options, "--out", str(run)]) == 0
+    config = toml.loads((run / "config.toml").read_text())
+    assert config["optimizer"] == "adamw" and config["betas"] == [0.8, 0.95] and config["lr"] == 1e-3
+    again = unfinished(run, tmp_path / "again")
+    shutil.copyfile(again / "previous.safetensors", again / "last.safetensors")
+    assert main(["train", "--resume", str(again)]) == 0
+    assert (again / "last.safetensors").read_bytes() == (run / "last.safetensors").read_bytes()
 
 
 def test_nothing_whole_left_is_one_clear_line(

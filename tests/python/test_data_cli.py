@@ -75,9 +75,9 @@ def test_crop_is_of_the_networks_size_or_of_the_images(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("flop", "--augment flop: no such change; did you mean flip"),
+        ("flop", "--augment flop: no such augmentation; did you mean flip"),
         ("sharpen", "known: crop, flip, jitter, pca, cutout, mixup"),
-        ("flip,", "no such change"),
+        ("flip,", "no such augmentation"),
         ("flip=often", "expected a number, not 'often'"),
         ("cutout=-1", "expected a number of at least 0"),
         ("jitter=nan", "expected a number of at least 0"),

@@ -44,6 +44,15 @@ def test_backward_counts_each_product_for_each_gradient_that_is_wanted(images):
     assert steps["pool1"].bytes == 4 * (24 * 24 + 12 * 12) * 80 + 12 * 12 * 80 + 16  # x, y, index
 
 
+def test_steps_have_the_layers_that_they_hold(images):
+    inference = {step.name: step.layers for step in models.lenet().profile(images, seconds=0).steps}
+    assert all(" + ".join(layers) == name for name, layers in inference.items())
+    assert inference["conv1"] == ("conv1",) and any(len(layers) == 2 for layers in inference.values())
+    training = models.lenet().profile(images, np.zeros(4, np.int64), seconds=0).steps
+    assert {step.name: step.layers for step in training}["conv2 backward"] == ("conv2",)
+    assert all(bool(step.layers) == bool(step.kind) for step in training)
+
+
 def test_floor_is_the_larger_of_operations_and_bytes(images, monkeypatch):
     monkeypatch.setattr(ceilings, "stored", lambda: CEILINGS)
     for step in models.lenet().profile(images, seconds=0).steps:

@@ -7,6 +7,7 @@
 
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/registry.h"
+#include "backend/cpu/update.h"
 #include "core/parallel.h"
 #include "core/thread_pool.h"
 
@@ -61,6 +62,12 @@ class CpuBackend final : public Backend {
       return std::all_of(values, values + x.spec.shape.numel(), [](T value) { return std::isfinite(value); });
     });
   }
+
+  void update(std::span<const ParameterStep> steps, Stream&) const override { update_parameters(steps); }
+  void update_piece(const ParameterStep& step, const GradientPiece& piece) const override {
+    fastcnn::update_piece(step, piece);
+  }
+  void finish_pieces(const ParameterStep& step) const override { fastcnn::finish_pieces(step); }
 
   int workers() const override { return thread_count(); }
 

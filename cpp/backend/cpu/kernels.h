@@ -68,11 +68,24 @@ struct GemmKernels {
                             int64_t ldb, T beta, T* c, int64_t ldc);
 };
 
-// The settings of one update; see optim/sgd.h.
+// The coefficients of updates; graph/update_rule.h has the formulas.
 template <class T>
 struct SgdUpdate {
   T lr, momentum, weight_decay;
   bool nesterov, lr_in_velocity;
+};
+template <class T>
+struct AdamUpdate {
+  T decay;  // of w, before all else
+  T weight_decay, one_minus_beta1, beta2, one_minus_beta2, step_size, root, eps;
+};
+template <class T>
+struct RmspropUpdate {
+  T lr, alpha, one_minus_alpha, eps, weight_decay, momentum;
+};
+template <class T>
+struct AdagradUpdate {
+  T lr, eps, weight_decay;
 };
 
 // A row of a channels-last image and the windows around its pixels.
@@ -128,7 +141,10 @@ struct ElementwiseKernels {
   // Sum of (a - b)^2, or of a^2 where b is null.
   T (*squared_distance)(const T* a, const T* b, int64_t n);
   // Updates n weights and their velocities by the gradient dw; v is null where there is no momentum.
-  void (*sgd)(const SgdUpdate<T>& settings, const T* dw, T* v, T* w, int64_t n);
+  void (*sgd)(const SgdUpdate<T>& update, const T* dw, T* v, T* w, int64_t n);
+  void (*adam)(const AdamUpdate<T>& update, const T* dw, T* mean, T* square, T* largest, T* w, int64_t n);
+  void (*rmsprop)(const RmspropUpdate<T>& update, const T* dw, T* square, T* momentum, T* mean, T* w, int64_t n);
+  void (*adagrad)(const AdagradUpdate<T>& update, const T* dw, T* sum, T* w, int64_t n);
 };
 
 // Rows of channels-last pixels in batch normalisation, contiguous, and by channel the coefficients of

@@ -1,4 +1,4 @@
-"""Augmentation, and how batches are made, as options of a command."""
+"""Training-time augmentation, and how batches are made, as options of a command."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def add_batch_options(parser: Any) -> None:
     parser.add_argument(
         "--augment",
         metavar="NAME[=X],...",
-        help="change training images at random: crop[=PADDING] (of images larger than the network's input "
-        "a window of its size, of others with 4 pixels of padding), flip[=PROBABILITY] (0.5), "
+        help="training-time augmentation: crop[=PADDING] (a random window of the network's input size where "
+        "images are larger, otherwise with 4 pixels of padding), flip[=PROBABILITY] (0.5), "
         "jitter[=AMOUNT] (brightness, contrast and saturation, 0.2), pca[=STD] (AlexNet's colour noise, "
-        "0.1), cutout[=SIZE] (8), mixup[=ALPHA] (0.2; the training accuracy then says nothing)",
+        "0.1), cutout[=SIZE] (8), mixup[=ALPHA] (0.2; the training accuracy then means nothing)",
     )
     parser.add_argument(
         "--workers",
         type=whole(0, 1024),
         metavar="N",
-        help="threads that make batches ahead (default: 1; of images that stay in their files, as many as "
-        "compute)",
+        help="threads that prepare batches ahead (default: 1; for images that stay in their files, as many "
+        "as compute)",
     )
 
 
@@ -67,7 +67,7 @@ def _make(
     name, _, number = text.partition("=")
     if name not in _DEFAULTS:
         hint = did_you_mean(name, _DEFAULTS) or f"; known: {', '.join(_DEFAULTS)}"
-        raise UsageError(f"--augment {name}: no such change{hint}")
+        raise UsageError(f"--augment {name}: no such augmentation{hint}")
     try:
         value = float(number) if number else _DEFAULTS[name]
     except ValueError as error:

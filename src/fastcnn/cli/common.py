@@ -21,7 +21,10 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--threads", type=whole(1, 1024), metavar="N", help="threads (default: what affinity and quota allow)"
+        "--threads",
+        type=whole(1, 1024),
+        metavar="N",
+        help="threads (default: what CPU affinity and quota allow)",
     )
 
 
@@ -31,14 +34,14 @@ def add_batch_size(parser: argparse.ArgumentParser, default: int) -> None:
         type=whole(1),
         default=default,
         metavar="N",
-        help="images at once (default: %(default)s)",
+        help="images per batch (default: %(default)s)",
     )
 
 
-def set_threads(arguments: argparse.Namespace) -> None:
+def set_threads(threads: int | None) -> None:
     """Follows --threads, if given."""
-    if arguments.threads is not None:
-        fastcnn.set_num_threads(arguments.threads)
+    if threads is not None:
+        fastcnn.set_num_threads(threads)
 
 
 def find_model(name: str) -> models.Entry:

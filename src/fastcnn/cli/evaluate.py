@@ -19,19 +19,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--top-k",
         type=whole(1),
         metavar="K",
-        help="also the share of images whose label is among the K likeliest",
+        help="also the top-K accuracy",
     )
     parser.add_argument(
         "--per-class",
         action="store_true",
-        help="also precision, recall and F1 of each class, and which were taken for which",
+        help="also precision, recall and F1 of each class, and the classes confused most often",
     )
     parser.add_argument(
         "--views",
         type=int,
         choices=(1, 5, 10),
         default=1,
-        help="average the probabilities of corners and centre (5) and their mirror images, too (10), as "
+        help="average the probabilities of crops of corners and centre (5), mirrored as well (10), as "
         "AlexNet was tested: of the whole image where the network reads its centre, otherwise of the image "
         "with a border of its outermost pixels (default: 1, as in training)",
     )
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    set_threads(arguments)
+    set_threads(arguments.threads)
     trained = open_run(arguments)
     answers = trained.answers(arguments.batch_size, arguments.views)
     result = _result(arguments, trained, answers)

@@ -17,14 +17,14 @@ from fastcnn.cli.common import add_batch_size, add_json, add_threads, check_targ
 from fastcnn.cli.parser import CommandError, UsageError
 from fastcnn.cli.trained import Trained, add_run, open_run
 
-HELP = "write what a layer of a trained network computes, and the labels, to a file"
+HELP = "write the activations of a layer of a trained network, and the labels, to a file"
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Runs a trained network on images up to one layer and writes what comes out: x_train and x_test, "
+        "Runs a trained network on images up to one layer and writes its activations: x_train and x_test, "
         "float32, one row (or stack of maps) per image in the data's order, and the labels y_train and "
         "y_test."
     )
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    set_threads(arguments)
+    set_threads(arguments.threads)
     write = _writer(arguments.out)
     check_target(arguments.out)
     trained = open_run(arguments)

@@ -36,17 +36,40 @@ class Parser(argparse.ArgumentParser):
             raise UsageError(f"unknown option {name}{did_you_mean(name, self._option_string_actions)}")
         raise UsageError(f"unexpected argument {unknown[0]!r}")
 
+    def convert(self, name: str, value: Any) -> Any:
+        """What an option is of a value from a file, as if it stood on the command line; `name` is its long
+        name with underscores. UsageError where there is no such option, or the value is none of its."""
+        option = f"--{name.replace('_', '-')}"
+        action = next((action for action in self._actions if action.dest == name), None)
+        if action is None:
+            raise UsageError(f"unknown option {option}{did_you_mean(option, self._option_string_actions)}")
+        if action.nargs == 0:
+            if not isinstance(value, bool):
+                raise UsageError(f"{name} is {value!r}, expected true or false")
+            return action.const if value else action.default
+        if isinstance(value, bool) or (isinstance(value, list) and action.nargs in (None, "?")):
+            raise UsageError(f"{name} is {value}, expected one value")
+        texts = [str(item) for item in value] if isinstance(value, list) else [str(value)]
+        if isinstance(action.nargs, int) and len(texts) != action.nargs:
+            raise UsageError(f"{name} is {value}, expected {action.nargs} values")
+        try:
+            return self._get_values(action, texts)
+        except argparse.ArgumentError as error:
+            raise UsageError(str(error)) from error
 
-def whole(least: int, most: int = 2**31 - 1) -> Callable[[str], int]:
-    """Type of an argument: a whole number from `least` to `most`."""
+
+def whole(minimum: int, maximum: int = 2**31 - 1) -> Callable[[str], int]:
+    """Type of an argument: a whole number from `minimum` to `maximum`."""
 
     def convert(text: str) -> int:
         try:
             number = int(text)
         except ValueError:
-            number = least - 1
-        if not least <= number <= most:
-            raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most}, not {text!r}")
+            number = minimum - 1
+        if not minimum <= number <= maximum:
+            raise argparse.ArgumentTypeError(
+                f"expected a whole number from {minimum} to {maximum}, not {text!r}"
+            )
         return number
 
     return convert

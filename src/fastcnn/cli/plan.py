@@ -11,13 +11,13 @@ from fastcnn.cli.common import add_batch_size, add_json, find_model, print_json
 from fastcnn.cli.parser import whole
 from fastcnn.inspect.scaling import scaling
 
-HELP = "show how many tasks each step has, and how much faster many cores could be"
+HELP = "show the parallel tasks of each step, and the bound on the speed-up by many cores"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Runs a model on one thread, and computes from its parallel tasks, and from what is not in them, the "
-        "most that each step could be faster on more cores. Memory bandwidth, which cores share, is left out."
+        "Runs a model on one thread, and computes from its parallel tasks and its serial share a bound on "
+        "the speed-up of each step on more cores. Memory bandwidth, which cores share, is left out."
     )
     parser.add_argument("model", metavar="MODEL", help="a model's name, such as resnet18")
     parser.add_argument(
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[4, 16, 64],
         metavar="N",
-        help="numbers of cores (4 16 64)",
+        help="numbers of cores (default: 4 16 64)",
     )
     add_batch_size(parser, 1)
     parser.add_argument("--train", action="store_true", help="a training step instead of inference")

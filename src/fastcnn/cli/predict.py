@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    set_threads(arguments)
+    set_threads(arguments.threads)
     description = read_run(arguments.run)
     prepare = description.preprocessing
     images = read_images(arguments.files, prepare.image_size, prepare.input_shape[0], arguments.invert)

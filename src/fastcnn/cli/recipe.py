@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from fastcnn import convnet, data, optim
 from fastcnn.cli.augment import crops
 from fastcnn.cli.common import find_model
+from fastcnn.cli.optimizers import make_optimizer
 from fastcnn.cli.parser import CommandError, UsageError
 from fastcnn.cli.schedules import AnySchedule, make_schedule
+from fastcnn.cli.settings import Settings
 from fastcnn.nn import Module
 from fastcnn.train import CheckpointError, freeze, freeze_all_but, load_weights
 from fastcnn.train.checkpoint_folder import BEST
@@ -23,15 +23,6 @@ from fastcnn.train.finetuning import state_of
 
 LAYER_FILE = "layers.cfg"
 PARAM_FILE = "layer-params.cfg"
-DEFAULTS: dict[str, Any] = {
-    "batch_size": 32,
-    "lr": 0.02,
-    "schedule": "cosine",
-    "warmup": 0.0,
-    "momentum": 0.9,
-    "weight_decay": 4e-3,
-}
-BATCH_SIZE_OF_FILES = 128  # cuda-convnet's
 
 
 @dataclass
@@ -42,7 +33,6 @@ class Recipe:
         model_name: as run.json keeps it.
         criterion: None for the usual one.
         schedule: makes the learning rates of a training of so many steps, and so many in an epoch.
-        settings: to be kept with the result.
         files: to be copied into the run folder, by their names there.
         file_settings: options that name those copies.
     """
@@ -50,10 +40,9 @@ class Recipe:
     model_name: str
     model: Module
     criterion: Module | None
-    optimizer: optim.SGD
+    optimizer: optim.Optimizer
     schedule: Callable[[int, int], AnySchedule]
     preprocessing: data.Preprocessing | data.MeanImage
-    settings: dict[str, Any]
     files: dict[str, Path] = field(default_factory=dict)
     file_settings: dict[str, str] = field(default_factory=dict)
 
@@ -63,26 +52,26 @@ class Recipe:
             shutil.copyfile(path, folder / name)
 
 
-def make_recipe(arguments: argparse.Namespace, dataset: data.Dataset) -> Recipe:
-    """What the arguments of `train` ask for.
+def make_recipe(settings: Settings, dataset: data.Dataset) -> Recipe:
+    """The network and optimiser of a training's settings.
 
     Raises:
         UsageError: options that don't fit together, or an unknown model.
         CommandError: a file that can't be read as a network.
     """
-    if arguments.model.endswith(".cfg"):
-        recipe = _of_files(arguments, dataset)
-    elif arguments.params is not None:
+    if settings.is_layer_file:
+        recipe = _of_files(settings, dataset)
+    elif settings.params is not None:
         raise UsageError("--params needs a layer file (.cfg) as MODEL")
     else:
-        recipe = _of_name(arguments, dataset)
+        recipe = _of_name(settings, dataset)
     try:
-        if arguments.weights is not None:
-            _begin_with(recipe.model, Path(arguments.weights), arguments.reset or [])
-        if arguments.train_only is not None:
-            freeze_all_but(recipe.model, *arguments.train_only)
-        if arguments.freeze is not None:
-            freeze(recipe.model, *arguments.freeze)
+        if settings.weights is not None:
+            _begin_with(recipe.model, Path(settings.weights), settings.reset or [])
+        if settings.train_only is not None:
+            freeze_all_but(recipe.model, *settings.train_only)
+        if settings.freeze is not None:
+            freeze(recipe.model, *settings.freeze)
     except ValueError as error:
         raise UsageError(str(error)) from error
     return recipe
@@ -99,61 +88,44 @@ def _begin_with(model: Module, source: Path, fresh: list[str]) -> None:
         raise CommandError(str(error)) from error
 
 
-def _of_name(arguments: argparse.Namespace, dataset: data.Dataset) -> Recipe:
-    entry = find_model(arguments.model)
-    settings = {
-        name: default if getattr(arguments, name) is None else getattr(arguments, name)
-        for name, default in DEFAULTS.items()
-    }
+def _of_name(settings: Settings, dataset: data.Dataset) -> Recipe:
+    assert settings.lr is not None
+    assert settings.schedule is not None
+    assert settings.optimizer is not None
+    schedule, warmup = settings.schedule, settings.warmup
+    entry = find_model(settings.model)
     model = entry.build(dataset.num_classes)
-    optimizer = optim.SGD(
-        model.parameters(),
-        lr=settings["lr"],
-        momentum=settings["momentum"],
-        weight_decay=settings["weight_decay"],
-    )
+    optimizer = make_optimizer(settings.optimizer, model, settings.lr, settings.optimizer_options)
     return Recipe(
-        arguments.model,
+        settings.model,
         model,
         None,
         optimizer,
-        lambda steps, epoch: make_schedule(settings["schedule"], settings["warmup"], optimizer, steps, epoch),
+        lambda steps, epoch: make_schedule(schedule, warmup, optimizer, steps, epoch),
         data.Preprocessing.fit(
             dataset.train.images,
             entry.input_shape,
-            crop=crops(arguments.augment, dataset, entry.input_shape),
+            crop=crops(settings.augment, dataset, entry.input_shape),
         ),
-        settings,
     )
 
 
-def _of_files(arguments: argparse.Namespace, dataset: data.Dataset) -> Recipe:
-    if arguments.params is None:
-        raise UsageError(f"{arguments.model} needs --params, its parameter file")
-    warmup = arguments.warmup or 0.0
-    if warmup and arguments.schedule is None:
-        raise UsageError("--warmup needs --schedule, which then holds instead of the parameter file's")
-    for option in ("lr", "momentum", "weight_decay"):
-        if getattr(arguments, option) is not None:
-            raise UsageError(f"--{option.replace('_', '-')}: the parameter file says that")
+def _of_files(settings: Settings, dataset: data.Dataset) -> Recipe:
+    _check_of_files(settings)
+    assert settings.params is not None
     preprocessing = data.MeanImage.fit(dataset.train.images)
     network = load_files(
-        Path(arguments.model), arguments.params, preprocessing.input_shape, dataset.num_classes
+        Path(settings.model), settings.params, preprocessing.input_shape, dataset.num_classes
     )
     if network.targets != [1] or len(network.model.data_layers) != 1:
         what = "images (dataIdx=0) for layers and labels (dataIdx=1) for costs"
-        raise CommandError(f"{arguments.model}: `train` has {what}, nothing else")
+        raise CommandError(f"{settings.model}: `train` has {what}, nothing else")
     optimizer = network.optimizer()
-    settings = {
-        "batch_size": arguments.batch_size or BATCH_SIZE_OF_FILES,
-        "schedule": arguments.schedule,
-        "warmup": warmup,
-    }
 
     def schedule(steps: int, epoch: int) -> AnySchedule:
-        if arguments.schedule is None:
+        if settings.schedule is None:
             return network.schedule(optimizer, steps)
-        return make_schedule(arguments.schedule, warmup, optimizer, steps, epoch)
+        return make_schedule(settings.schedule, settings.warmup, optimizer, steps, epoch)
 
     return Recipe(
         LAYER_FILE,
@@ -162,10 +134,21 @@ def _of_files(arguments: argparse.Namespace, dataset: data.Dataset) -> Recipe:
         optimizer,
         schedule,
         preprocessing,
-        settings,
-        {LAYER_FILE: Path(arguments.model), PARAM_FILE: Path(arguments.params)},
+        {LAYER_FILE: Path(settings.model), PARAM_FILE: settings.params},
         {"model": LAYER_FILE, "params": PARAM_FILE},
     )
+
+
+def _check_of_files(settings: Settings) -> None:
+    """Raises UsageError for what the parameter file says, and for what it needs."""
+    if settings.params is None:
+        raise UsageError(f"{settings.model} needs --params, its parameter file")
+    if settings.warmup and settings.schedule is None:
+        raise UsageError("--warmup needs --schedule, which then overrides the parameter file's")
+    given = [name for name in ("optimizer", "lr") if getattr(settings, name) is not None]
+    given += settings.optimizer_options
+    if given:
+        raise UsageError(f"--{given[0].replace('_', '-')}: the parameter file says that")
 
 
 def load_files(

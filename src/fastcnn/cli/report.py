@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,11 +20,26 @@ from fastcnn.cli.trained import Answers, Trained, add_run, open_run
 from fastcnn.figures import worst_mistakes
 from fastcnn.train.checkpoint import write_atomically
 
+if TYPE_CHECKING:
+    from fastcnn.inspect.profile import Profile
+    from fastcnn.inspect.summary import Summary
+
 HELP = "write a page with curves, filters, mistakes, times and settings of a run"
 
 _MISTAKES = 24
 _SECONDS = 0.5  # for timing inference
 _UNFOLDED = 100  # rows up to which a table is open
+_LAYER_COLUMNS = [
+    "layer",
+    "description",
+    "output",
+    "weights, kB",
+    "output, kB",
+    "multiply-adds",
+    "ms",
+    "share",
+    "algorithm",
+]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    set_threads(arguments)
+    set_threads(arguments.threads)
     out = arguments.out or arguments.run / "report.html"
     trained = open_run(arguments)
     check_target(out)
@@ -135,7 +150,7 @@ def _mistakes(trained: Trained, answers: Answers) -> str:
         pictures.append((_pixels(trained.test.images[i]), text))
     return page.section(
         "Worst mistakes",
-        page.paragraph("Those first whose true class was held least likely."),
+        page.paragraph("Ordered by the probability of the true class, lowest first."),
         page.picture_grid(pictures),
     )
 
@@ -152,10 +167,30 @@ def _learned(trained: Trained) -> str:
 
 def _layers(trained: Trained) -> str:
     x = trained.run.preprocessing(trained.test.images[:1])
-    summary = trained.model.summary(x.shape)
     profile = trained.model.profile(x, seconds=_SECONDS)
-    steps = {step.name.split(" + ")[0]: step for step in profile.steps}
-    fused = {name: head for head, step in steps.items() for name in step.name.split(" + ")[1:]}
+    rows = _layer_rows(trained.model.summary(x.shape), profile)
+    memory = trained.model.memory(x.shape, training=False)
+    info = fastcnn.info()
+    return page.section(
+        "Layers",
+        page.paragraph(
+            f"One image takes {profile.median_ms:.3f} ms (median of {profile.runs:,} runs, "
+            f"{profile.threads} threads, {info['isa']}) and {memory.total / 1e6:,.2f} MB: "
+            f"{memory.parameters / 1e6:,.2f} MB of parameters, {memory.prepared / 1e6:,.2f} MB of weights "
+            f"prepared for inference, {memory.arena / 1e6:,.2f} MB of activations and workspace."
+        ),
+        page.folded(
+            f"{len(rows)} layers",
+            page.table(_LAYER_COLUMNS, rows, numbers=(3, 4, 5, 6, 7)),
+            unfolded=len(rows) <= _UNFOLDED,
+        ),
+    )
+
+
+def _layer_rows(summary: Summary, profile: Profile) -> list[list[str]]:
+    """A row per layer; the time of a step is that of its first layer, into which the others are fused."""
+    steps = {step.layers[0]: step for step in profile.steps if step.layers}
+    fused = {name: step.layers[0] for step in steps.values() for name in step.layers[1:]}
     rows = []
     for layer in summary.layers:
         time, share, algorithm = "", "", f"in {fused[layer.name]}" if layer.name in fused else ""
@@ -176,36 +211,7 @@ def _layers(trained: Trained) -> str:
                 algorithm,
             ]
         )
-    memory = trained.model.memory(x.shape, training=False)
-    info = fastcnn.info()
-    return page.section(
-        "Layers",
-        page.paragraph(
-            f"One image takes {profile.median_ms:.3f} ms (median of {profile.runs:,} runs, "
-            f"{profile.threads} threads, {info['isa']}) and {memory.total / 1e6:,.2f} MB: "
-            f"{memory.parameters / 1e6:,.2f} MB of parameters, {memory.prepared / 1e6:,.2f} MB of weights "
-            f"prepared for inference, {memory.arena / 1e6:,.2f} MB between the layers."
-        ),
-        page.folded(
-            f"{len(rows)} layers",
-            page.table(
-                [
-                    "layer",
-                    "description",
-                    "output",
-                    "weights, kB",
-                    "output, kB",
-                    "multiply-adds",
-                    "ms",
-                    "share",
-                    "algorithm",
-                ],
-                rows,
-                numbers=(3, 4, 5, 6, 7),
-            ),
-            unfolded=len(rows) <= _UNFOLDED,
-        ),
-    )
+    return rows
 
 
 def _settings(trained: Trained) -> str:

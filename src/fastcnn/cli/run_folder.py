@@ -7,6 +7,7 @@ RUN/best.safetensors      the network: the best epoch's weights, without validat
 RUN/run.json              of a finished run: model, data, class names, preprocessing, settings, metrics
 RUN/layers.cfg, RUN/layer-params.cfg   of a network that was read from cuda-convnet's files
 RUN/tensorboard/          with --tensorboard
+RUN/.lock                 who writes to the folder, while somebody does
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fastcnn import models
 from fastcnn.cli.config import CONFIG
+from fastcnn.cli.lock import locked
 from fastcnn.cli.parser import CommandError
 from fastcnn.cli.recipe import LAYER_FILE, PARAM_FILE, load_files
 from fastcnn.data import MeanImage, Preprocessing, preprocessing_from_dict
@@ -46,32 +50,42 @@ class Run:
     metrics: dict[str, Any]
 
 
-def prepare_folder(folder: Path) -> None:
-    """Makes the folder before training starts, so that what can't be written costs nothing.
+@contextmanager
+def prepared_folder(folder: Path) -> Iterator[None]:
+    """A folder for a new run, made before training starts, so that what can't be written costs nothing; no
+    other process writes to it meanwhile.
 
     Raises:
-        CommandError: it can't be made, already holds a run, or a package is missing.
+        CommandError: it can't be made or written, another process writes to it, it already holds a run, or a
+            package is missing.
     """
     _need_packages()
-    if (folder / _DESCRIPTION).exists():
-        raise CommandError(f"{folder} already holds a run; choose another --out or remove it")
-    if (folder / CONFIG).exists():
-        raise CommandError(f"{folder} holds an unfinished run; go on with --resume {folder}, or remove it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CommandError(f"{folder}: can't make this folder: {error.strerror}") from error
+    with locked(folder):
+        if (folder / _DESCRIPTION).exists():
+            raise CommandError(f"{folder} already holds a run; choose another --out or remove it")
+        if (folder / CONFIG).exists():
+            raise CommandError(
+                f"{folder} holds an unfinished run; go on with --resume {folder}, or remove it"
+            )
+        yield
 
 
-def reopen_folder(folder: Path) -> None:
-    """Looks whether there is a run to go on with.
+@contextmanager
+def reopened_folder(folder: Path) -> Iterator[None]:
+    """A folder with a run to go on with; no other process writes to it meanwhile.
 
     Raises:
-        CommandError: there is none, or it is finished, or a package is missing.
+        CommandError: the run is finished, another process writes to it, or a package is missing.
     """
     _need_packages()
-    if (folder / _DESCRIPTION).exists():
-        raise CommandError(f"{folder}: this run is finished; try: fastcnn eval {folder}")
+    with locked(folder):
+        if (folder / _DESCRIPTION).exists():
+            raise CommandError(f"{folder}: this run is finished; try: fastcnn eval {folder}")
+        yield
 
 
 def _need_packages() -> None:

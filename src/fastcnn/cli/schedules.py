@@ -19,11 +19,13 @@ class _Kind(NamedTuple):
     help: str
     options: Options  # with their defaults
     make: Callable[
-        [optim.SGD, Options, int, int], AnySchedule
+        [optim.Optimizer, Options, int, int], AnySchedule
     ]  # of optimizer, options, steps, steps of an epoch
 
 
-def _curve(make: Callable[..., optim.curves.Curve]) -> Callable[[optim.SGD, Options, int, int], AnySchedule]:
+def _curve(
+    make: Callable[..., optim.curves.Curve],
+) -> Callable[[optim.Optimizer, Options, int, int], AnySchedule]:
     return lambda sgd, o, steps, _: optim.ProgressLR(sgd, make(**o), steps)
 
 
@@ -42,24 +44,24 @@ _KINDS = {
         lambda sgd, o, steps, _: optim.PolynomialLR(sgd, steps, o["power"]),
     ),
     "step": _Kind(
-        "times `gamma` every so many epochs",
+        "multiplied by `gamma` every `epochs` epochs",
         {"epochs": 10, "gamma": 0.1},
         lambda sgd, o, _, epoch: optim.StepLR(sgd, o["epochs"] * epoch, o["gamma"]),
     ),
     "multistep": _Kind(
-        "times `gamma` after each of these epochs",
+        "multiplied by `gamma` after each of these epochs",
         {"epochs": [10, 20], "gamma": 0.1},
         lambda sgd, o, _, epoch: optim.MultiStepLR(sgd, [e * epoch for e in o["epochs"]], o["gamma"]),
     ),
     "one-cycle": _Kind(
         "up to --lr in the share `up` of the run, then down",
         {"up": 0.3},
-        lambda sgd, o, steps, _: optim.OneCycleLR(
-            sgd, sgd.param_groups[0]["lr"], steps, o["up"], cycle_momentum=False
+        lambda optimizer, o, steps, _: optim.OneCycleLR(
+            optimizer, optimizer.param_groups[0]["lr"], steps, o["up"], cycle_momentum=False
         ),
     ),
     "linear": _Kind(
-        "falls to 1/target_factor on a line", {"target_factor": 1000.0}, _curve(optim.curves.linear)
+        "falls linearly to 1/target_factor", {"target_factor": 1000.0}, _curve(optim.curves.linear)
     ),
     "exp": _Kind(
         "falls to 1/target_factor exponentially", {"target_factor": 1000.0}, _curve(optim.curves.exp)
@@ -70,7 +72,7 @@ _KINDS = {
         _curve(optim.curves.dexp),
     ),
     "plateau": _Kind(
-        "times `factor` when the epochs' training loss has not improved for more than `patience`",
+        "multiplied by `factor` when the epochs' training loss has not improved for more than `patience`",
         {"factor": 0.1, "patience": 2},
         lambda sgd, o, _, __: optim.ReduceLROnPlateau(sgd, factor=o["factor"], patience=o["patience"]),
     ),
@@ -84,19 +86,19 @@ def add_schedule(parser: argparse._ArgumentGroup) -> None:
         "--schedule",
         type=_checked,
         metavar="NAME[:KEY=VALUE,...]",
-        help="what becomes of --lr (default: cosine, or what the parameter file says). With the "
-        f"defaults of their options: {kinds}",
+        help="schedule of the learning rate, from --lr (default: cosine, or what the parameter file says). "
+        f"With the defaults of their options: {kinds}",
     )
     parser.add_argument(
         "--warmup",
         type=_epochs,
         metavar="EPOCHS",
-        help="first the rate rises from a hundredth, on a line (default: 0)",
+        help="linear warm-up from a hundredth of the learning rate (default: 0)",
     )
 
 
 def make_schedule(
-    text: str, warmup: float, optimizer: optim.SGD, steps: int, steps_per_epoch: int
+    text: str, warmup: float, optimizer: optim.Optimizer, steps: int, steps_per_epoch: int
 ) -> AnySchedule:
     """The schedule that --schedule and --warmup name, for a run of so many steps.
 

@@ -23,7 +23,7 @@ _LAYERS_OF_MAPS = 6
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Shows one figure in a window, or writes it to --save. curves: loss, accuracy and learning rate by "
-        "epoch. filters: of the first convolution, or of --layer. maps: what layers make of a test image. "
+        "epoch. filters: of the first convolution, or of --layer. maps: feature maps of a test image. "
         "predictions: test images and their likeliest classes. confusion: which class was taken for which. "
         "errors: the worst mistakes."
     )
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    set_threads(arguments)
+    set_threads(arguments.threads)
     for option, kinds in (
         ("layer", ("filters", "maps")),
         ("image", ("maps", "predictions")),

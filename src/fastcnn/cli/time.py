@@ -19,7 +19,7 @@ from fastcnn.cli.parser import CommandError, UsageError
 from fastcnn.train import Trainer
 
 _SECONDS = 3.0
-_LEAST_STEPS = 10
+_MIN_STEPS = 10
 _WARM_UP = 3
 
 HELP = "time a model, in total and step by step"
@@ -28,23 +28,25 @@ HELP = "time a model, in total and step by step"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Times inference, or with --train whole training steps (forward, loss, backward, update), on random "
-        "input. Medians over as many runs as two seconds hold, at least five. The floor of a step is the "
+        "input. Shows medians over two seconds of runs, five at least. The floor of a step is the "
         "larger of its operations over the peak and its bytes over the bandwidth of memory, as "
-        "`fastcnn info --measure` measured them; the first time, this is done here. Algorithms that save "
-        "operations and what stays in the caches can be faster than that. With --data training steps on real "
-        "batches, for three seconds, and how long each waits for its batch."
+        "`fastcnn info --measure` measures them (done here the first time). Algorithms that save "
+        "operations and what stays in the caches can be faster than that. With --data, times training "
+        "steps on real batches for three seconds, and how long each waits for its batch."
     )
     parser.add_argument("model", metavar="MODEL", help="a model's name, such as alexnet")
     add_batch_size(parser, 1)
     parser.add_argument("--train", action="store_true", help="training steps instead of inference")
-    parser.add_argument("--data", metavar="NAME|FOLDER|FILE", help="train on this instead; as `train` has it")
+    parser.add_argument(
+        "--data", metavar="NAME|FOLDER|FILE", help="train on this dataset instead; as for `train`"
+    )
     add_batch_options(parser)
     add_threads(parser)
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    set_threads(arguments)
+    set_threads(arguments.threads)
     entry = find_model(arguments.model)
     if arguments.data is not None:
         _time_on_data(arguments, entry)
@@ -65,7 +67,8 @@ def run(arguments: argparse.Namespace) -> None:
         print_json({"model": arguments.model, **profile.to_dict(), "memory": memory.to_dict()})
         return
     print(profile)
-    print(f"memory {memory.total / 1e6:,.1f} MB, {memory.arena / 1e6:,.1f} MB of it between the layers")
+    arena = f"{memory.arena / 1e6:,.1f} MB of it for activations and workspace"
+    print(f"memory {memory.total / 1e6:,.1f} MB, {arena}")
 
 
 def _time_on_data(arguments: argparse.Namespace, entry: models.Entry) -> None:
@@ -115,7 +118,7 @@ def _time_steps(trainer: Trainer, batches: Iterator[tuple[Any, Any]]) -> tuple[l
     waits: list[float] = []
     steps: list[float] = []
     end = time.perf_counter() + _SECONDS
-    while len(steps) < _LEAST_STEPS or time.perf_counter() < end:
+    while len(steps) < _MIN_STEPS or time.perf_counter() < end:
         waited, batch = _seconds(lambda: next(batches))
         waits.append(waited)
         steps.append(_seconds(partial(trainer.step, *batch))[0])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +13,20 @@ import fastcnn
 from fastcnn import data, optim
 from fastcnn.cli.augment import make_augmentation
 from fastcnn.cli.common import data_source, evaluate, print_json, set_threads
-from fastcnn.cli.config import CONFIG, settings_of, versions_changed, write_config
+from fastcnn.cli.config import CONFIG, versions_changed, write_config
 from fastcnn.cli.parser import CommandError
 from fastcnn.cli.recipe import Recipe, make_recipe
 from fastcnn.cli.run_folder import (
     LOG,
     Run,
     checkpoint_of,
-    prepare_folder,
+    prepared_folder,
     read_log,
-    reopen_folder,
+    reopened_folder,
     write_description,
 )
-from fastcnn.cli.train_options import OWN_DEFAULTS, add_arguments, check
+from fastcnn.cli.settings import Settings, check, settings_of
+from fastcnn.cli.train_options import add_arguments
 from fastcnn.nn import CrossEntropyLoss
 from fastcnn.train import (
     EMA,
@@ -45,24 +48,48 @@ from fastcnn.train import (
     lr_range_test,
 )
 
-_CHECKED_IMAGES = 4
+__all__ = ["HELP", "add_arguments", "run"]
+
 HELP = "train a model; the defaults train lenet on the embedded digits"
+_CHECKED_IMAGES = 4
+
+
+@dataclass
+class _Job:
+    """A recipe and the batches for it."""
+
+    dataset: data.Dataset  # without the images held out for validation
+    recipe: Recipe
+    train: data.Loader
+    validation: data.Loader | None
+    test: data.Loader
 
 
 def run(arguments: argparse.Namespace) -> None:
-    settings = settings_of(arguments, add_arguments, OWN_DEFAULTS)
+    settings = settings_of(arguments)
     looks_only = arguments.check_grads or arguments.find_lr
     folder = None if looks_only else arguments.resume or arguments.out
     check(settings, folder)
-    set_threads(settings)
-    if arguments.resume is not None:
-        reopen_folder(arguments.resume)
-        _tell_changes(arguments.resume)
-        settings.weights = settings.reset = None  # the checkpoint has them
-    dataset = data.load(settings.data)
-    if folder is not None and arguments.resume is None:
-        prepare_folder(folder)
+    set_threads(settings.threads)
+    with ExitStack() as stack:
+        if arguments.resume is not None:
+            stack.enter_context(reopened_folder(arguments.resume))
+            _tell_changes(arguments.resume)
+            settings = replace(settings, weights=None, reset=None)  # the checkpoint has them
+        dataset = data.load(settings.data)
+        if folder is not None and arguments.resume is None:
+            stack.enter_context(prepared_folder(folder))
+        job = _prepare(settings, dataset)
+        if arguments.check_grads:
+            _check_gradients(job.recipe, job.train, arguments.json)
+        elif arguments.find_lr:
+            _find_lr(_make_trainer(settings, job), job.train, arguments.json)
+        else:
+            metrics = _train(settings, job, folder, resumes=arguments.resume is not None)
+            _report(settings.model, folder, arguments.json, job.dataset.name, metrics)
 
+
+def _prepare(settings: Settings, dataset: data.Dataset) -> _Job:
     fastcnn.manual_seed(settings.seed)
     held_out = None
     if settings.validation is not None:
@@ -72,7 +99,7 @@ def run(arguments: argparse.Namespace) -> None:
     recipe = make_recipe(settings, dataset)
     train, test = dataset.batches(
         recipe.preprocessing,
-        recipe.settings["batch_size"],
+        settings.batch_size,
         seed=settings.seed,
         augment=make_augmentation(settings.augment, dataset, recipe.preprocessing),
         balanced=bool(settings.balanced),
@@ -83,26 +110,19 @@ def run(arguments: argparse.Namespace) -> None:
         validation = data.Loader(
             held_out.images, held_out.labels, test.batch_size, transform=recipe.preprocessing
         )
-    if arguments.check_grads:
-        _check_gradients(recipe, train, arguments.json)
-        return
-    trainer = _make_trainer(settings, recipe, train)
-    if arguments.find_lr:
-        _find_lr(trainer, train, arguments.json)
-        return
+    return _Job(dataset, recipe, train, validation, test)
 
-    options = {
-        **vars(settings),
-        **recipe.settings,
-        **recipe.file_settings,
-        "data": data_source(settings.data),
-    }
-    options = {name: value for name, value in options.items() if value is not None}
-    if folder is not None and arguments.resume is None:
-        recipe.copy_files(folder)
+
+def _train(settings: Settings, job: _Job, folder: Path | None, *, resumes: bool) -> dict[str, Any]:
+    """Trains, tests and writes the run folder; returns the metrics."""
+    trainer = _make_trainer(settings, job)
+    source = data_source(settings.data)
+    options = {**settings.to_dict(), **job.recipe.file_settings, "data": source}
+    if folder is not None and not resumes:
+        job.recipe.copy_files(folder)
         write_config(folder, options)
-    history = _fit(settings, trainer, train, validation, folder, arguments.resume is not None)
-    tested = evaluate(Trainer(recipe.model, recipe.criterion), test)
+    history = _fit(settings, trainer, job, folder, resumes)
+    tested = evaluate(Trainer(job.recipe.model, job.recipe.criterion), job.test)
     metrics = {
         "train_loss": history[-1].train_loss,
         "train_accuracy": history[-1].train_accuracy,
@@ -114,15 +134,15 @@ def run(arguments: argparse.Namespace) -> None:
     if folder is not None:
         description = Run(
             version=fastcnn.__version__,
-            model=recipe.model_name,
-            data=data_source(settings.data),
-            class_names=dataset.class_names,
-            preprocessing=recipe.preprocessing,
+            model=job.recipe.model_name,
+            data=source,
+            class_names=job.dataset.class_names,
+            preprocessing=job.recipe.preprocessing,
             settings=options,
             metrics=metrics,
         )
         write_description(folder, description)
-    _report(settings.model, folder, arguments.json, dataset.name, metrics)
+    return metrics
 
 
 def _tell_changes(folder: Path) -> None:
@@ -133,8 +153,9 @@ def _tell_changes(folder: Path) -> None:
         )
 
 
-def _make_trainer(settings: argparse.Namespace, recipe: Recipe, train: data.Loader) -> Trainer:
-    schedule = recipe.schedule(settings.epochs * len(train), len(train))
+def _make_trainer(settings: Settings, job: _Job) -> Trainer:
+    recipe, steps = job.recipe, len(job.train)
+    schedule = recipe.schedule(settings.epochs * steps, steps)
     by_epoch = isinstance(schedule, optim.ReduceLROnPlateau)
     smoothing = settings.label_smoothing
     return Trainer(
@@ -150,14 +171,7 @@ def _make_trainer(settings: argparse.Namespace, recipe: Recipe, train: data.Load
     )
 
 
-def _fit(
-    settings: argparse.Namespace,
-    trainer: Trainer,
-    train: data.Loader,
-    validation: data.Loader | None,
-    folder: Path | None,
-    resumes: bool,
-) -> History:
+def _fit(settings: Settings, trainer: Trainer, job: _Job, folder: Path | None, resumes: bool) -> History:
     interrupt = Interrupt()
     callbacks = _callbacks(settings, folder)
     if folder is not None:
@@ -165,7 +179,7 @@ def _fit(
     how = "" if folder is None else f"; go on with: fastcnn train --resume {folder}"
     try:
         checkpoint = checkpoint_of(folder) if folder is not None and resumes else None
-        history = trainer.fit(train, settings.epochs, validation, callbacks, resume=checkpoint)
+        history = trainer.fit(job.train, settings.epochs, job.validation, callbacks, resume=checkpoint)
     except NonFiniteError as error:
         kept = "" if folder is None else f"; {folder} keeps the last good checkpoint"
         raise CommandError(
@@ -182,7 +196,7 @@ def _fit(
     return history
 
 
-def _callbacks(settings: argparse.Namespace, folder: Path | None) -> list[Callback]:
+def _callbacks(settings: Settings, folder: Path | None) -> list[Callback]:
     callbacks: list[Callback] = [GradientNorm(), UpdateRatio(show=True)] if settings.watch else []
     if settings.ema is not None:
         callbacks.append(EMA(settings.ema))

@@ -1,4 +1,4 @@
-"""The options of `fastcnn train`, and which of them need others."""
+"""The options of `fastcnn train`."""
 
 from __future__ import annotations
 
@@ -8,24 +8,19 @@ from typing import Any
 
 from fastcnn.cli.augment import add_batch_options
 from fastcnn.cli.common import add_json, add_threads
-from fastcnn.cli.parser import UsageError, real, whole
-from fastcnn.cli.recipe import BATCH_SIZE_OF_FILES, DEFAULTS
+from fastcnn.cli.optimizers import LR_HELP, add_optimizer_options
+from fastcnn.cli.parser import real, whole
 from fastcnn.cli.schedules import add_schedule
 
-OWN_DEFAULTS: dict[str, Any] = {  # beside those of recipe.py
-    "model": "lenet",
-    "data": "digits",
-    "epochs": 25,
-    "seed": 0,
-    "on_nan": "stop",
-}
+BATCH_SIZE = 32
+BATCH_SIZE_OF_FILES = 128  # cuda-convnet's
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Trains a model by SGD with momentum on the cross-entropy. Unless --schedule says otherwise, the "
-        "learning rate falls from --lr to 0 over the whole run, as half a cosine. The network of a layer "
-        "file of cuda-convnet is trained on its own costs, by what its parameter file says."
+        "Trains a model by gradient descent on the cross-entropy loss. Unless --schedule says otherwise, "
+        "the learning rate falls from --lr to 0 over the whole run, as half a cosine. The network of a layer "
+        "file of cuda-convnet is trained on its own costs, with the rates of its parameter file."
     )
     parser.add_argument(
         "model",
@@ -42,10 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: digits)",
     )
     parser.add_argument(
-        "--epochs", type=whole(1), metavar="N", help="times through the training images (default: 25)"
+        "--epochs", type=whole(1), metavar="N", help="passes over the training images (default: 25)"
     )
     parser.add_argument(
-        "--seed", type=whole(0), metavar="N", help="of weights, order, changes, dropout (default: 0)"
+        "--seed",
+        type=whole(0),
+        metavar="N",
+        help="of weights, order of images, augmentation, dropout (default: 0)",
     )
     add_threads(parser)
     _add_images(parser)
@@ -57,135 +55,134 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--check-grads",
         action="store_true",
         help="instead of training, compare gradients with finite differences in float64, on a few images, "
-        "and say per parameter how far they are; exit code 1 if some differ",
+        "and print the error of each parameter; exit code 1 if any differ",
     )
     parser.add_argument(
         "--find-lr",
         action="store_true",
-        help="instead of training, try rates from 1e-5 to 1 and say where the loss falls most steeply",
+        help="instead of training, a learning rate range test from 1e-5 to 1: print where the loss falls "
+        "most steeply",
     )
     add_json(parser)
 
 
 def _add_number(parser: Any, name: str, expected: str, fits: Any, text: str) -> None:
-    default = DEFAULTS.get(name[2:].replace("-", "_"))
-    text += "" if default is None else f" (default: {default})"
     parser.add_argument(name, type=real(expected, fits), metavar="X", help=text)
 
 
 def _add_images(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("the images")
+    group = parser.add_argument_group("data")
     add_batch_options(group)
     group.add_argument(
         "--balanced",
         action="store_true",
         default=None,
-        help="show every class equally often, however many images it has",
+        help="sample every class equally often, however many images it has",
     )
     group.add_argument(
         "--validation",
         type=real("between 0 and 1", lambda number: 0 < number < 1),
         metavar="SHARE",
-        help="keep this share of each class's training images out, for a look after each epoch; the weights "
-        "of the best epoch are kept",
+        help="hold out this share of each class's training images for validation after each epoch; the "
+        "weights of the best epoch are kept",
     )
     group.add_argument(
         "--patience",
         type=whole(0),
         metavar="EPOCHS",
-        help="stop when the validation loss has not improved for more than so many",
+        help="early stopping: stop when the validation loss has not improved for more than so many epochs",
     )
 
 
 def _add_optimizer(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("the optimiser")
+    group = parser.add_argument_group("optimiser")
     group.add_argument(
         "--batch-size",
         type=whole(1),
         metavar="N",
-        help=f"images at once (default: {DEFAULTS['batch_size']}, of a layer file {BATCH_SIZE_OF_FILES})",
+        help=f"images per batch (default: {BATCH_SIZE}, of a layer file {BATCH_SIZE_OF_FILES})",
     )
-    _add_number(group, "--lr", "above 0", lambda number: number > 0, "learning rate")
+    _add_number(group, "--lr", "above 0", lambda number: number > 0, LR_HELP)
+    add_optimizer_options(group)
     add_schedule(group)
-    share = ("from 0 to below 1", lambda number: 0 <= number < 1)
-    _add_number(group, "--momentum", *share, "share of the last update that goes on")
-    decay = "lambda of the penalty lambda/2 |w|²"
-    _add_number(group, "--weight-decay", "of at least 0", lambda number: number >= 0, decay)
     smoothing = (
-        "spread this share of each target evenly over the classes; losses shown while it trains are then of "
+        "spread this share of each target evenly over the classes; losses shown during training are then of "
         "these targets, the test loss is not"
     )
     _add_number(group, "--label-smoothing", "from 0 to 1", lambda number: 0 <= number <= 1, smoothing)
 
 
 def _add_step(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("the step")
+    group = parser.add_argument_group("training step")
     group.add_argument(
-        "--accumulate", type=whole(1), metavar="N", help="each batch in N parts, for the memory of one"
+        "--accumulate",
+        type=whole(1),
+        metavar="N",
+        help="accumulate the gradients of each batch over N parts, in the memory of one",
     )
     above = ("above 0", lambda number: number > 0)
-    _add_number(group, "--clip-norm", *above, "largest norm of the gradients")
-    _add_number(group, "--clip-value", *above, "largest magnitude of a gradient's element")
+    _add_number(group, "--clip-norm", *above, "clip the norm of all gradients to this")
+    _add_number(group, "--clip-value", *above, "clip each element of the gradients to this magnitude")
     group.add_argument(
         "--on-nan",
         choices=("stop", "skip"),
-        help="where numbers are not finite: stop and name the layer, or skip the step (default: stop)",
+        help="if a number is not finite: stop and name the layer, or skip the step (default: stop)",
     )
     below_one = ("from 0 to below 1", lambda number: 0 <= number < 1)
-    _add_number(group, "--ema", *below_one, "average the weights, keeping this share of the average per step")
+    _add_number(
+        group, "--ema", *below_one, "exponential moving average of the weights, with this decay per step"
+    )
     group.add_argument(
-        "--swa", type=whole(1), metavar="EPOCH", help="average the weights after each epoch from this one on"
+        "--swa",
+        type=whole(1),
+        metavar="EPOCH",
+        help="stochastic weight averaging: after each epoch from this one on",
     )
     group.add_argument(
         "--watch",
         action="store_true",
         default=None,
-        help="log the gradients' norm, and print for each parameter its mean magnitude and its last update's",
+        help="log the norm of the gradients, and print the mean magnitude of each parameter and of its "
+        "last update",
     )
 
 
 def _add_layers(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("layers; * stands for anything: 'conv*'")
-    group.add_argument("--weights", metavar="RUN|FILE", help="begin with those of a run or a checkpoint")
+    group = parser.add_argument_group("fine-tuning; * in the name of a layer matches anything: 'conv*'")
     group.add_argument(
-        "--reset", nargs="+", metavar="LAYER", help="but not with those of these layers, such as the head"
+        "--weights", metavar="RUN|FILE", help="start from the weights of a run or a checkpoint"
     )
-    group.add_argument("--freeze", nargs="+", metavar="LAYER", help="these keep their weights")
-    group.add_argument("--train-only", nargs="+", metavar="LAYER", help="all but these keep their weights")
+    group.add_argument(
+        "--reset",
+        nargs="+",
+        metavar="LAYER",
+        help="with --weights: initialise these layers anew, such as the head",
+    )
+    group.add_argument("--freeze", nargs="+", metavar="LAYER", help="don't train these layers")
+    group.add_argument("--train-only", nargs="+", metavar="LAYER", help="train these layers only")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("the run's folder")
+    group = parser.add_argument_group("run folder")
     group.add_argument(
-        "--out", type=Path, metavar="RUN", help="new folder for the result, for eval and predict"
+        "--out",
+        type=Path,
+        metavar="RUN",
+        help="new folder for the result, which eval, predict, show and report read",
     )
     group.add_argument(
         "--checkpoint-every",
         type=whole(1),
         metavar="STEPS",
-        help="save where training stands every so many steps, not only after epochs",
+        help="write a checkpoint every so many steps, not only after each epoch",
     )
     group.add_argument(
-        "--resume", type=Path, metavar="RUN", help="go on with an unfinished run, to the same bits"
+        "--resume", type=Path, metavar="RUN", help="resume an unfinished run, to the same bits"
     )
     group.add_argument(
-        "--config", type=Path, metavar="FILE", help="take options from a run's config.toml; others go before"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="read options from a run's config.toml; command-line options override the file",
     )
     group.add_argument("--tensorboard", action="store_true", default=None, help="also write RUN/tensorboard")
-
-
-def check(settings: argparse.Namespace, folder: Path | None) -> None:
-    """Raises UsageError for options that need others."""
-    if settings.patience is not None and settings.validation is None:
-        raise UsageError("--patience needs --validation")
-    if settings.model.endswith(".cfg") and "mixup" in (settings.augment or ""):
-        raise UsageError("--augment mixup: a layer file's costs take labels, not mixtures of them")
-    if settings.model.endswith(".cfg") and settings.label_smoothing:
-        raise UsageError("--label-smoothing: a layer file's costs take labels as they are")
-    for name in ("checkpoint_every", "tensorboard"):
-        if getattr(settings, name) is not None and folder is None:
-            raise UsageError(f"--{name.replace('_', '-')} needs --out")
-    if settings.reset is not None and settings.weights is None:
-        raise UsageError("--reset needs --weights")
-    if settings.weights is not None:
-        settings.weights = str(Path(settings.weights).resolve())

@@ -16,6 +16,8 @@ class Step:
     update.
 
     Attributes:
+        name: as it is printed, "conv1 + relu1 + pool1".
+        layers: the names of the layers in it, in their order; empty for a step that is no layer's.
         kind: of op: "conv2d"; empty for a step that is no layer's.
         algorithm: empty where there is one way.
         phase: "forward" or "backward".
@@ -28,6 +30,7 @@ class Step:
     """
 
     name: str
+    layers: tuple[str, ...]
     kind: str
     algorithm: str
     phase: str
@@ -69,6 +72,7 @@ def steps_of(plan: _core.Plan, seconds: Sequence[float]) -> tuple[Step, ...]:
         steps.append(
             Step(
                 name=step["name"],
+                layers=tuple(step["layers"]),
                 kind="" if node is None else node["kind"],
                 algorithm=_algorithm_of(step),
                 phase=step["phase"],

@@ -1,10 +1,14 @@
 """Optimisers, and schedules of their learning rates."""
 
 from fastcnn.optim import curves
+from fastcnn.optim.adagrad import Adagrad
+from fastcnn.optim.adam import Adam, AdamW
 from fastcnn.optim.clip import clip_grad_norm_, clip_grad_value_, grad_norm
 from fastcnn.optim.curves import ProgressLR
 from fastcnn.optim.one_cycle import OneCycleLR
+from fastcnn.optim.optimizer import Optimizer
 from fastcnn.optim.plateau import ReduceLROnPlateau
+from fastcnn.optim.rmsprop import RMSprop
 from fastcnn.optim.schedule import LambdaLR, Schedule, SequentialLR
 from fastcnn.optim.schedules import (
     ConstantLR,
@@ -19,6 +23,9 @@ from fastcnn.optim.sgd import SGD
 
 __all__ = [
     "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
     "ConstantLR",
     "CosineAnnealingLR",
     "ExponentialLR",
@@ -26,8 +33,10 @@ __all__ = [
     "LinearLR",
     "MultiStepLR",
     "OneCycleLR",
+    "Optimizer",
     "PolynomialLR",
     "ProgressLR",
+    "RMSprop",
     "ReduceLROnPlateau",
     "Schedule",
     "SequentialLR",

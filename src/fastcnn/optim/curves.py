@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from fastcnn.optim.optimizer import Optimizer
 from fastcnn.optim.schedule import Schedule, check_count, per_group
-from fastcnn.optim.sgd import SGD
 
 Curve = Callable[[float], float]
 
@@ -60,7 +60,7 @@ class ProgressLR(Schedule):
     """
 
     def __init__(
-        self, optimizer: SGD, curve: Curve | Sequence[Curve], total_steps: int, period: int = 1
+        self, optimizer: Optimizer, curve: Curve | Sequence[Curve], total_steps: int, period: int = 1
     ) -> None:
         check_count("ProgressLR", total_steps=total_steps, period=period)
         self.curves: list[Curve] = per_group("ProgressLR", "curve", curve, optimizer)

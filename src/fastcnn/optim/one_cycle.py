@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from fastcnn.optim.optimizer import Optimizer
 from fastcnn.optim.schedule import Schedule, check_count, per_group
 from fastcnn.optim.schedules import check_factor
-from fastcnn.optim.sgd import SGD
 
 
 class OneCycleLR(Schedule):
@@ -21,7 +22,8 @@ class OneCycleLR(Schedule):
         total_steps: batches of the whole training.
         pct_start: share of the steps that goes up.
         anneal_strategy: "cos" or "linear".
-        cycle_momentum: momentum goes from max_momentum to base_momentum and back meanwhile.
+        cycle_momentum: momentum, or the first of the betas, goes from max_momentum to base_momentum and back
+            meanwhile.
         three_phase: up, down as far, and then to the end.
 
     Raises:
@@ -30,7 +32,7 @@ class OneCycleLR(Schedule):
 
     def __init__(
         self,
-        optimizer: SGD,
+        optimizer: Optimizer,
         max_lr: float | Sequence[float],
         total_steps: int,
         pct_start: float = 0.3,
@@ -48,6 +50,8 @@ class OneCycleLR(Schedule):
             raise ValueError(
                 f'OneCycleLR: anneal_strategy is {anneal_strategy!r}, expected "cos" or "linear"'
             )
+        if cycle_momentum and not any(name in optimizer.param_groups[0] for name in ("momentum", "betas")):
+            raise ValueError("OneCycleLR: cycle_momentum needs an optimiser with a momentum, or betas")
         self.max_lrs: list[float] = per_group("OneCycleLR", "max_lr", max_lr, optimizer)
         self.total_steps = total_steps
         self.linear = anneal_strategy == "linear"
@@ -63,7 +67,7 @@ class OneCycleLR(Schedule):
             self._phases = [self._phases[0], down, (total_steps - 1.0, "start", "end")]
         super().__init__(optimizer)
 
-    def settings_at(self, count: int) -> list[dict[str, float]]:
+    def settings_at(self, count: int) -> list[dict[str, Any]]:
         if count > self.total_steps:
             raise ValueError(f"OneCycleLR: step {count} of {self.total_steps}")
         ends = [last for last, _, _ in self._phases]
@@ -71,16 +75,22 @@ class OneCycleLR(Schedule):
         before = ends[index - 1] if index else 0.0
         last, begin, end = self._phases[index]
         done = min(1.0, (count - before) / (last - before)) if last > before else 1.0
-        return [self._settings(max_lr, begin, end, done) for max_lr in self.max_lrs]
+        groups = zip(self.optimizer.param_groups, self.max_lrs, strict=True)
+        return [self._settings(group, max_lr, begin, end, done) for group, max_lr in groups]
 
-    def _settings(self, max_lr: float, begin: str, end: str, done: float) -> dict[str, float]:
+    def _settings(
+        self, group: Mapping[str, Any], max_lr: float, begin: str, end: str, done: float
+    ) -> dict[str, Any]:
         start = max_lr / self.div_factor
         lrs = {"start": start, "top": max_lr, "end": start / self.final_div_factor}
-        settings = {"lr": self._between(lrs[begin], lrs[end], done)}
+        settings: dict[str, Any] = {"lr": self._between(lrs[begin], lrs[end], done)}
         if self.cycle_momentum:
             base, most = self.momenta
             momenta = {"start": most, "top": base, "end": most}
-            settings["momentum"] = self._between(momenta[begin], momenta[end], done)
+            momentum = self._between(momenta[begin], momenta[end], done)
+            settings.update(
+                {"betas": (momentum, group["betas"][1])} if "betas" in group else {"momentum": momentum}
+            )
         return settings
 
     def _between(self, start: float, end: float, done: float) -> float:

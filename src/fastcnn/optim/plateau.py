@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fastcnn.optim.optimizer import Optimizer
 from fastcnn.optim.schedule import check_kind, per_group
-from fastcnn.optim.sgd import SGD
 
 
 class ReduceLROnPlateau:
@@ -26,7 +26,7 @@ class ReduceLROnPlateau:
 
     def __init__(
         self,
-        optimizer: SGD,
+        optimizer: Optimizer,
         mode: str = "min",
         factor: float = 0.1,
         patience: int = 10,

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fastcnn.optim.sgd import SGD
+from fastcnn.optim.optimizer import Optimizer
 
 
 class Schedule:
@@ -22,7 +22,7 @@ class Schedule:
         count: steps so far.
     """
 
-    def __init__(self, optimizer: SGD) -> None:
+    def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
@@ -34,7 +34,7 @@ class Schedule:
         """The rate after `count` steps of a group with that base rate."""
         raise NotImplementedError(f"{type(self).__name__} has no lr_at")
 
-    def settings_at(self, count: int) -> list[dict[str, float]]:
+    def settings_at(self, count: int) -> list[dict[str, Any]]:
         """What each group is set to after `count` steps."""
         return [{"lr": self.lr_at(base, count)} for base in self.base_lrs]
 
@@ -77,7 +77,7 @@ class Schedule:
     def _apply(self) -> None:
         self._set(self.settings_at(self.count))
 
-    def _set(self, settings: Sequence[Mapping[str, float]]) -> None:
+    def _set(self, settings: Sequence[Mapping[str, Any]]) -> None:
         for group, values in zip(self.optimizer.param_groups, settings, strict=True):
             group.update(values)
 
@@ -93,12 +93,12 @@ class LambdaLR(Schedule):
     """
 
     def __init__(
-        self, optimizer: SGD, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]
+        self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]
     ) -> None:
         self.lr_lambdas = per_group("LambdaLR", "lr_lambda", lr_lambda, optimizer)
         super().__init__(optimizer)
 
-    def settings_at(self, count: int) -> list[dict[str, float]]:
+    def settings_at(self, count: int) -> list[dict[str, Any]]:
         return [{"lr": base * f(count)} for base, f in zip(self.base_lrs, self.lr_lambdas, strict=True)]
 
 
@@ -114,7 +114,9 @@ class SequentialLR(Schedule):
         milestones: the counts at which the second and each later one begins.
     """
 
-    def __init__(self, optimizer: SGD, schedules: Sequence[Schedule], milestones: Sequence[int]) -> None:
+    def __init__(
+        self, optimizer: Optimizer, schedules: Sequence[Schedule], milestones: Sequence[int]
+    ) -> None:
         if not all(
             isinstance(schedule, Schedule) and schedule.optimizer is optimizer for schedule in schedules
         ):
@@ -128,7 +130,7 @@ class SequentialLR(Schedule):
         self.milestones = list(milestones)
         super().__init__(optimizer)
 
-    def settings_at(self, count: int) -> list[dict[str, float]]:
+    def settings_at(self, count: int) -> list[dict[str, Any]]:
         index = bisect_right(self.milestones, count)
         return self.schedules[index].settings_at(count - (self.milestones[index - 1] if index else 0))
 
@@ -144,7 +146,7 @@ def check_kind(schedule: object, state: Mapping[str, Any]) -> None:
         raise ValueError(f"{type(schedule).__name__}.load_state_dict: the state is of {state['kind']}")
 
 
-def per_group(what: str, name: str, value: Any, optimizer: SGD) -> list[Any]:
+def per_group(what: str, name: str, value: Any, optimizer: Optimizer) -> list[Any]:
     """A value for each group, from one for all or a sequence of them; ValueError for another number."""
     count = len(optimizer.param_groups)
     values = list(value) if isinstance(value, (list, tuple)) else [value] * count

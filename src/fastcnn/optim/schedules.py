@@ -6,14 +6,14 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable
 
+from fastcnn.optim.optimizer import Optimizer
 from fastcnn.optim.schedule import Schedule, check_count
-from fastcnn.optim.sgd import SGD
 
 
 class StepLR(Schedule):
     """base · gamma^floor(count / step_size)."""
 
-    def __init__(self, optimizer: SGD, step_size: int, gamma: float = 0.1) -> None:
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         check_count("StepLR", step_size=step_size)
         self.step_size = step_size
         self.gamma = gamma
@@ -26,7 +26,7 @@ class StepLR(Schedule):
 class MultiStepLR(Schedule):
     """base · gamma^(milestones reached)."""
 
-    def __init__(self, optimizer: SGD, milestones: Iterable[int], gamma: float = 0.1) -> None:
+    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1) -> None:
         self.milestones = sorted(milestones)
         self.gamma = gamma
         super().__init__(optimizer)
@@ -39,7 +39,7 @@ class MultiStepLR(Schedule):
 class ConstantLR(Schedule):
     """base · factor until `total_iters`, then base."""
 
-    def __init__(self, optimizer: SGD, factor: float = 1 / 3, total_iters: int = 5) -> None:
+    def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5) -> None:
         check_factor("ConstantLR", "factor", factor)
         self.factor = factor
         self.total_iters = total_iters
@@ -54,7 +54,7 @@ class LinearLR(Schedule):
 
     def __init__(
         self,
-        optimizer: SGD,
+        optimizer: Optimizer,
         start_factor: float = 1 / 3,
         end_factor: float = 1.0,
         total_iters: int = 5,
@@ -75,7 +75,7 @@ class LinearLR(Schedule):
 class ExponentialLR(Schedule):
     """base · gamma^count."""
 
-    def __init__(self, optimizer: SGD, gamma: float) -> None:
+    def __init__(self, optimizer: Optimizer, gamma: float) -> None:
         self.gamma = gamma
         super().__init__(optimizer)
 
@@ -86,7 +86,7 @@ class ExponentialLR(Schedule):
 class PolynomialLR(Schedule):
     """base · (1 - count / total_iters)^power, then 0."""
 
-    def __init__(self, optimizer: SGD, total_iters: int = 5, power: float = 1.0) -> None:
+    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0) -> None:
         check_count("PolynomialLR", total_iters=total_iters)
         self.total_iters = total_iters
         self.power = power
@@ -100,7 +100,7 @@ class PolynomialLR(Schedule):
 class CosineAnnealingLR(Schedule):
     """eta_min + (base - eta_min) (1 + cos(pi count / T_max)) / 2 [Loshchilov, Hutter 2017, no restarts]."""
 
-    def __init__(self, optimizer: SGD, T_max: int, eta_min: float = 0.0) -> None:
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
         check_count("CosineAnnealingLR", T_max=T_max)
         self.T_max = T_max
         self.eta_min = eta_min

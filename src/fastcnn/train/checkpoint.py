@@ -1,7 +1,7 @@
 """Checkpoints: one safetensors file with weights, optimiser state, counters and random state.
 
-Keys: "model.<path>" for weights, "optimizer.velocity.<number>" for velocities, "extra.<name>" for more; the
-header's metadata has the rest as JSON under "fastcnn", and a checksum of all tensors (CRC-32, by name).
+Keys: "model.<path>" for weights, "optimizer.<state>.<number>" for optimiser states, "extra.<name>" for more;
+the header's metadata has the rest as JSON under "fastcnn", and a checksum of all tensors (CRC-32, by name).
 Numbers are stored as they are, so a resumed run goes on to the bit.
 """
 
@@ -20,13 +20,13 @@ import numpy as np
 from fastcnn import random
 from fastcnn._arrays import Array
 from fastcnn.nn.module import Module
+from fastcnn.optim.optimizer import Optimizer
 from fastcnn.optim.plateau import ReduceLROnPlateau
 from fastcnn.optim.schedule import Schedule
-from fastcnn.optim.sgd import SGD
 
 _FORMAT = 1
 _WEIGHTS = "model."
-_VELOCITY = "optimizer.velocity."
+_OPTIMIZER = "optimizer."
 _EXTRA = "extra."
 
 
@@ -46,7 +46,7 @@ class Saved(NamedTuple):
 def save_checkpoint(
     path: str | os.PathLike[str],
     model: Module,
-    optimizer: SGD | None = None,
+    optimizer: Optimizer | None = None,
     *,
     schedule: Schedule | ReduceLROnPlateau | None = None,
     step: int = 0,
@@ -58,7 +58,7 @@ def save_checkpoint(
     one is on the disk.
 
     Args:
-        optimizer: its settings and velocities are saved, too.
+        optimizer: its settings and states are saved, too.
         schedule: where it stands is saved, too.
         step, epoch: how far training has come.
         metadata: more to keep, as JSON has it.
@@ -81,7 +81,10 @@ def save_checkpoint(
     if optimizer is not None:
         state = optimizer.state_dict()
         described["param_groups"] = state["param_groups"]
-        arrays.update({f"{_VELOCITY}{i}": velocity for i, velocity in state["velocity"].items()})
+        described["optimizer"] = _kind(optimizer)
+        for name, of_parameters in state.items():
+            if name != "param_groups":
+                arrays.update({f"{_OPTIMIZER}{name}.{i}": array for i, array in of_parameters.items()})
     if schedule is not None:
         described["schedule"] = schedule.state_dict()
     described["crc32"] = _checksum(arrays)
@@ -92,7 +95,7 @@ def save_checkpoint(
 def load_checkpoint(
     path: str | os.PathLike[str],
     model: Module,
-    optimizer: SGD | None = None,
+    optimizer: Optimizer | None = None,
     *,
     schedule: Schedule | ReduceLROnPlateau | None = None,
     restore_random: bool = True,
@@ -101,7 +104,7 @@ def load_checkpoint(
     nothing.
 
     Args:
-        optimizer: takes over settings and velocities; the checkpoint must have them.
+        optimizer: takes over settings and states; the checkpoint must have them.
         schedule: of that optimiser, made as that of the saved run; goes on where it stood.
         restore_random: goes on with the random numbers of the saved run.
 
@@ -112,7 +115,7 @@ def load_checkpoint(
     """
     described, tensors = _read(Path(path))
     weights = {name[len(_WEIGHTS) :]: a for name, a in tensors.items() if name.startswith(_WEIGHTS)}
-    velocity = {name[len(_VELOCITY) :]: a for name, a in tensors.items() if name.startswith(_VELOCITY)}
+    states = _optimizer_states(tensors)
     extra = {name[len(_EXTRA) :]: a for name, a in tensors.items() if name.startswith(_EXTRA)}
     before = model.state_dict()
     stood = None if schedule is None else schedule.state_dict()
@@ -123,13 +126,16 @@ def load_checkpoint(
         random_state = random.RandomState(seed=saved["seed"], fills=saved["fills"], steps=saved["steps"])
         if optimizer is not None and "param_groups" not in described:
             raise ValueError("it has no optimiser state")
+        kind = described.get("optimizer", "SGD")  # older files name none
+        if optimizer is not None and kind != _kind(optimizer):
+            raise ValueError(f"its optimiser is {kind}, expected {_kind(optimizer)}")
         if schedule is not None and "schedule" not in described:
             raise ValueError("it has no state of a schedule")
         if schedule is not None:
             schedule.load_state_dict(described["schedule"])
         model.load_state_dict(weights)
         if optimizer is not None:
-            optimizer.load_state_dict({"param_groups": described["param_groups"], "velocity": velocity})
+            optimizer.load_state_dict({**states, "param_groups": described["param_groups"]})
     except (KeyError, TypeError, ValueError) as error:
         model.load_state_dict(before)
         if schedule is not None and stood is not None:
@@ -231,6 +237,21 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     if described.get("crc32", _checksum(tensors)) != _checksum(tensors):  # older files have none
         raise CheckpointError(f"{path}: damaged: its numbers are not those that were saved")
     return described, tensors
+
+
+def _kind(optimizer: Optimizer) -> str:
+    """The class of this package that it is or derives from."""
+    return next(kind.__name__ for kind in type(optimizer).__mro__ if kind.__module__.startswith("fastcnn."))
+
+
+def _optimizer_states(tensors: Mapping[str, Array]) -> dict[str, dict[int, Array]]:
+    """What is kept of parameters, by name and number of the parameter."""
+    states: dict[str, dict[int, Array]] = {}
+    for key, array in tensors.items():
+        if key.startswith(_OPTIMIZER):
+            _, name, number = key.split(".")
+            states.setdefault(name, {})[int(number)] = array
+    return states
 
 
 def _checksum(tensors: Mapping[str, Array]) -> int:

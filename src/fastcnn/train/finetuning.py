@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from fastcnn._names import did_you_mean
 from fastcnn.engine.parameter import Parameter
 from fastcnn.nn.module import Module
-from fastcnn.optim.sgd import SGD
+from fastcnn.optim.optimizer import Optimizer
 
 
 def freeze(model: Module, *layers: str) -> list[str]:
@@ -50,13 +50,13 @@ def freeze_all_but(model: Module, *layers: str) -> list[str]:
     return list(chosen)
 
 
-def reset(model: Module, *layers: str, optimizer: SGD | None = None) -> list[str]:
+def reset(model: Module, *layers: str, optimizer: Optimizer | None = None) -> list[str]:
     """Draws new parameters for these layers, as their kinds do when they are made; running statistics start
     anew, too.
 
     Args:
         layers: paths of modules, * standing for anything.
-        optimizer: forgets the velocities of those parameters.
+        optimizer: forgets the states of those parameters.
 
     Returns:
         the layers' paths.
@@ -71,17 +71,12 @@ def reset(model: Module, *layers: str, optimizer: SGD | None = None) -> list[str
     for layer in layers:
         if not any(_fits(name, layer) for name in chosen):
             raise ValueError(f"no layer with parameters fits {layer!r}{did_you_mean(layer, modules)}")
-    drawn: set[int] = set()
+    drawn: list[Parameter] = []
     for name in chosen:
         modules[name].reset_parameters()
-        drawn.update(id(parameter) for parameter in modules[name].parameters())
+        drawn.extend(modules[name].parameters())
     if optimizer is not None:
-        state = optimizer.state_dict()
-        everything = (p for group in optimizer.param_groups for p in group["params"])
-        for i, parameter in enumerate(everything):
-            if id(parameter) in drawn:
-                state["velocity"].pop(i, None)
-        optimizer.load_state_dict(state)
+        optimizer.forget(drawn)
     return chosen
 
 

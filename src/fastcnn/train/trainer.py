@@ -17,16 +17,16 @@ from fastcnn.engine.plan_cache import PlanCache
 from fastcnn.metrics import count_correct
 from fastcnn.nn.loss import CrossEntropyLoss, TotalLoss
 from fastcnn.nn.module import Module, in_mode
+from fastcnn.optim.optimizer import Optimizer
 from fastcnn.optim.plateau import ReduceLROnPlateau
 from fastcnn.optim.schedule import Schedule
-from fastcnn.optim.sgd import SGD
 from fastcnn.train.nonfinite import NonFiniteError, first_nonfinite
 from fastcnn.train.results import Evaluation, History, StepResult, Totals
 from fastcnn.train.training import Batches, Callback, Training, Watcher
 
 
 class Trainer:
-    """Trains a model by SGD.
+    """Trains a model by gradient descent.
 
     Args:
         model: the network.
@@ -66,7 +66,7 @@ class Trainer:
         self,
         model: Module,
         criterion: Module | None = None,
-        optimizer: SGD | None = None,
+        optimizer: Optimizer | None = None,
         schedule: Schedule | ReduceLROnPlateau | None = None,
         schedule_every: str = "step",
         *,
@@ -133,13 +133,13 @@ class Trainer:
             self.schedule.step()
         return result
 
-    def _step_at_once(self, optimizer: SGD, values: Sequence[Any], form: Form | None) -> StepResult:
-        sgd = optimizer._prepared()
+    def _step_at_once(self, optimizer: Optimizer, values: Sequence[Any], form: Form | None) -> StepResult:
+        core = optimizer._prepared()
         compiled, arrays = self._compiled(values, form)
         executor = compiled.acquire()
         random_step = random.next_step() if compiled.is_random else (0, 0)
         try:
-            outputs = executor.train_step([arrays[i] for i in compiled.feeds], sgd, *random_step)
+            outputs = executor.train_step([arrays[i] for i in compiled.feeds], core, *random_step)
         finally:
             compiled.release(executor)
         compiled.count_run()
@@ -149,7 +149,7 @@ class Trainer:
         return result
 
     def _step_by_parts(
-        self, optimizer: SGD, values: Sequence[Any], form: Form | None, watchers: Sequence[Watcher]
+        self, optimizer: Optimizer, values: Sequence[Any], form: Form | None, watchers: Sequence[Watcher]
     ) -> StepResult:
         """The loop: gradients of all parts, what looks at them, the update."""
         skip = self.on_nan == "skip"
@@ -219,7 +219,7 @@ class Trainer:
                 where = f"the gradient of {name}"
                 raise NonFiniteError(f"step {self.steps + 1}: {where} is not finite", self.steps + 1, where)
 
-    def _drop_gradients(self, optimizer: SGD) -> None:
+    def _drop_gradients(self, optimizer: Optimizer) -> None:
         self.model.zero_grad()
         optimizer.zero_grad()
 

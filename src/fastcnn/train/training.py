@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fastcnn.nn.module import Module
+from fastcnn.optim.optimizer import Optimizer
 from fastcnn.optim.plateau import ReduceLROnPlateau
 from fastcnn.optim.schedule import Schedule
-from fastcnn.optim.sgd import SGD
 from fastcnn.train.checkpoint import (
     CheckpointError,
     join_arrays,
@@ -33,7 +33,7 @@ Watcher = Callable[[], None]
 class AnyTrainer(Protocol):
     """What a fit run asks of the `fastcnn.Trainer` that made it."""
 
-    optimizer: SGD | None
+    optimizer: Optimizer | None
     schedule: Schedule | ReduceLROnPlateau | None
     schedule_every: str
     steps: int

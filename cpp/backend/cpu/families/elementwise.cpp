@@ -1,5 +1,6 @@
 #include "backend/cpu/families/families.h"
 
+#include "backend/cpu/generic/adaptive.h"
 #include "backend/cpu/generic/column_sums.h"
 #include "backend/cpu/generic/dropout.h"
 #include "backend/cpu/generic/elementwise.h"
@@ -20,6 +21,9 @@ void add_elementwise(Kernels<T>& table) {
       .column_sums = generic::column_sums<V>,
       .squared_distance = generic::squared_distance<V>,
       .sgd = generic::sgd<V>,
+      .adam = generic::adam<V>,
+      .rmsprop = generic::rmsprop<V>,
+      .adagrad = generic::adagrad<V>,
   };
 }
 

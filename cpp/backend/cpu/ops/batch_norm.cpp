@@ -92,7 +92,7 @@ void from_batch(const BatchNorm::Options& options, const Extents& e, const StepA
                 Coefficients<T> coefficients, std::byte* partial) {
   const bool gathered = args.statistics_of_x != nullptr;
   const BatchStatistics<T> statistics = gathered ? BatchStatistics<T>::gathered(args.statistics_of_x, e.cols)
-                                             : BatchStatistics<T>(partial, e.blocks, e.cols);
+                                                 : BatchStatistics<T>(partial, e.blocks, e.cols);
   if (!gathered) {
     const T* x = args.x[0].as<T>();
     e.for_blocks(sizeof(T), [&](std::int64_t block) {
@@ -128,7 +128,7 @@ bool uses_batch(const BatchNorm::Options& options, const RunContext& run, bool h
   return !has_running || (options.batch_statistics && run.training);
 }
 
-ScratchSize scratch(const BatchNorm& op, Specs x, Pass pass) {
+ScratchSize scratch(const BatchNorm&, Specs x, Pass pass) {
   const Extents e(x[0].shape);
   const auto element = size_of(x[0].dtype);
   const auto partial = static_cast<std::size_t>(2 * e.blocks * e.cols) * element;
@@ -150,7 +150,8 @@ void normalize(const BatchNorm& op, const StepArgs& args, const void* coefficien
   dispatch_floating(args.y[0].spec.dtype, [&]<class T>() {
     const Coefficients<T> c(const_cast<void*>(coefficients), e.cols);
     const T* residual = input<T>(args.x, 5);
-    const bool stream = args.y[0].data != args.x[0].data && args.y[0].data != residual && outgrows_caches(args.y[0].spec.bytes());
+    const bool stream = args.y[0].data != args.x[0].data && args.y[0].data != residual &&
+                        outgrows_caches(args.y[0].spec.bytes());
     e.for_blocks((residual != nullptr ? 3 : 2) * sizeof(T), [&](std::int64_t block) {
       const std::int64_t at = block * e.block_rows * e.cols;
       kernels<T>().batch_norm({.rows = e.rows_of(block),
@@ -254,8 +255,12 @@ void backward(const BatchNorm& op, const StepArgs& args) {
 KernelPtr make_batch_norm(const KernelRequest& request) {
   const bool reads_statistics =
       request.as<BatchNorm>().options().batch_statistics || !is_present(request.x, 3);
-  return make_kernel<BatchNorm>(
-      request, {.forward = forward, .backward = backward, .recompute = recompute, .scratch = scratch, .in_place = true, .reads_statistics = reads_statistics});
+  return make_kernel<BatchNorm>(request, {.forward = forward,
+                                          .backward = backward,
+                                          .recompute = recompute,
+                                          .scratch = scratch,
+                                          .in_place = true,
+                                          .reads_statistics = reads_statistics});
 }
 
 }  // namespace fastcnn

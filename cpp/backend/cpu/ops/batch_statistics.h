@@ -7,9 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backend/cpu/kernels.h"
 #include "core/allocator.h"
 #include "core/ceil_div.h"
-#include "backend/cpu/kernels.h"
 #include "core/parallel.h"
 
 namespace fastcnn {

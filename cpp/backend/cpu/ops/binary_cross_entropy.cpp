@@ -1,5 +1,6 @@
 #include "ops/binary_cross_entropy.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "backend/cpu/op_kernel.h"
@@ -30,8 +31,8 @@ struct OfProbability {
   static T log(T p) { return std::max(std::log(p), T{-100}); }
   static T loss(T p, T t, T a) { return -(a * t * log(p) + (1 - t) * log(1 - p)); }
   static T dx(T p, T t, T a) {
-    const T least = static_cast<T>(1e-12);
-    return ((1 - t) * p - a * t * (1 - p)) / std::max(p * (1 - p), least);
+    const T min_variance = static_cast<T>(1e-12);
+    return ((1 - t) * p - a * t * (1 - p)) / std::max(p * (1 - p), min_variance);
   }
   static T dt(T p, T, T a) { return log(1 - p) - a * log(p); }
 };

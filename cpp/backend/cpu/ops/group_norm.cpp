@@ -86,7 +86,7 @@ void forward(const GroupNorm& op, const StepArgs& args) {
         },
         [&](std::int64_t sample) {
           for (std::int64_t group = 0; group < b.groups; ++group) {
-            const GroupMoments m = merge_moments(b, partial, sample, group);
+            const GroupStatistics m = merge_statistics(b, partial, sample, group);
             T* statistics = saved + 2 * (sample * b.groups + group);
             statistics[0] = static_cast<T>(m.mean);
             statistics[1] = static_cast<T>(1 / std::sqrt(m.variance + op.eps()));
@@ -148,15 +148,15 @@ void backward(const GroupNorm& op, const StepArgs& args) {
           for (std::int64_t group = 0; group < b.groups; ++group) {
             const std::int64_t first = group * b.width();
             double sum = 0, sum_x = 0;
-          for (std::int64_t block = 0; block < b.blocks; ++block) {
-            const T* sums = partial + b.partial(sample, block);
-            for (std::int64_t c = first; c < first + b.width(); ++c) {
-              const double weight = gamma != nullptr ? static_cast<double>(gamma[c]) : 1.0;
-              sum += weight * static_cast<double>(sums[c]);
-              sum_x += weight * static_cast<double>(sums[b.cols + c]);
+            for (std::int64_t block = 0; block < b.blocks; ++block) {
+              const T* sums = partial + b.partial(sample, block);
+              for (std::int64_t c = first; c < first + b.width(); ++c) {
+                const double weight = gamma != nullptr ? static_cast<double>(gamma[c]) : 1.0;
+                sum += weight * static_cast<double>(sums[c]);
+                sum_x += weight * static_cast<double>(sums[b.cols + c]);
+              }
             }
-          }
-          const std::int64_t at = 2 * (sample * b.groups + group);
+            const std::int64_t at = 2 * (sample * b.groups + group);
             const auto inverse = static_cast<double>(saved[at + 1]);
             slopes[at] = static_cast<T>(-inverse * inverse * inverse * sum_x / b.count());
             slopes[at + 1] = static_cast<T>(-inverse * sum / b.count());
@@ -176,8 +176,11 @@ void backward(const GroupNorm& op, const StepArgs& args) {
 }  // namespace
 
 KernelPtr make_group_norm(const KernelRequest& request) {
-  return make_kernel<GroupNorm>(
-      request, {.forward = forward, .backward = backward, .recompute = recompute, .scratch = scratch, .in_place = true});
+  return make_kernel<GroupNorm>(request, {.forward = forward,
+                                          .backward = backward,
+                                          .recompute = recompute,
+                                          .scratch = scratch,
+                                          .in_place = true});
 }
 
 }  // namespace fastcnn

@@ -1,4 +1,4 @@
-// The parts of group_norm.cpp: how a batch is cut, the moments of its groups, coefficients by column.
+// The parts of group_norm.cpp: how a batch is cut, the statistics of its groups, coefficients by column.
 #pragma once
 
 #include <algorithm>
@@ -59,14 +59,15 @@ struct GroupedBatch {
   }
 };
 
-struct GroupMoments {
+struct GroupStatistics {
   double mean, variance;
 };
 
 // Of all blocks together, from the mean and the squared distances from it of each of their columns, as they lie in
 // `partial` (Chan, Golub and LeVeque 1979).
 template <class T>
-GroupMoments merge_moments(const GroupedBatch<T>& b, const T* partial, std::int64_t sample, std::int64_t group) {
+GroupStatistics merge_statistics(const GroupedBatch<T>& b, const T* partial, std::int64_t sample,
+                                 std::int64_t group) {
   double mean = 0, squares = 0;
   const auto for_columns = [&](auto body) {
     for (std::int64_t block = 0; block < b.blocks; ++block) {

@@ -137,8 +137,11 @@ void backward(const LayerNorm& op, const StepArgs& args) {
 }  // namespace
 
 KernelPtr make_layer_norm(const KernelRequest& request) {
-  return make_kernel<LayerNorm>(
-      request, {.forward = forward, .backward = backward, .recompute = recompute, .scratch = scratch, .in_place = true});
+  return make_kernel<LayerNorm>(request, {.forward = forward,
+                                          .backward = backward,
+                                          .recompute = recompute,
+                                          .scratch = scratch,
+                                          .in_place = true});
 }
 
 }  // namespace fastcnn

@@ -46,7 +46,8 @@ ScratchSize scratch(const LocalResponseNorm& op, Specs x, Pass) {
 }  // namespace
 
 KernelPtr make_local_response_norm(const KernelRequest& request) {
-  return make_kernel<LocalResponseNorm>(request, {.forward = forward, .backward = backward, .scratch = scratch, .in_place = true});
+  return make_kernel<LocalResponseNorm>(
+      request, {.forward = forward, .backward = backward, .scratch = scratch, .in_place = true});
 }
 
 }  // namespace fastcnn

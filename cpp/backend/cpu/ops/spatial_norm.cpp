@@ -168,7 +168,8 @@ void backward(const SpatialNorm& op, const StepArgs& args) {
 
 KernelPtr make_spatial_norm(const KernelRequest& request) {
   const bool in_place = request.pass == Pass::backward;
-  return make_kernel<SpatialNorm>(request, {.forward = forward, .backward = backward, .scratch = scratch, .in_place = in_place});
+  return make_kernel<SpatialNorm>(
+      request, {.forward = forward, .backward = backward, .scratch = scratch, .in_place = in_place});
 }
 
 }  // namespace fastcnn
