@@ -43,6 +43,7 @@ void bind_optim(py::module_& module) {
       .def("set_steps",
            [](Optimizer& optimizer, std::size_t index, std::int64_t steps) { optimizer.slot(index).steps = steps; },
            py::arg("index"), py::arg("steps"))
+      .def("state_bytes", &Optimizer::state_bytes)
       .def_property_readonly("state_names",
                              [](const Optimizer& optimizer) {
                                std::vector<std::string> names;

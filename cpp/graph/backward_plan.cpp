@@ -34,24 +34,24 @@ void PlanBuilder::lay_out_backward(std::size_t n) {
   const std::vector<Spec> x = graph_.input_specs(node);
   const Needs needs = node.op->backward_needs(x);
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-    if (needs.x >> i & 1u) restore(node.inputs[i]);
+    if (needs.reads_x(i)) restore(node.inputs[i]);
   }
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-    if (needs.y >> i & 1u) restore(node.outputs[i]);
+    if (needs.reads_y(i)) restore(node.outputs[i]);
   }
   Step step{.kind = Step::Kind::backward, .node = static_cast<int>(n), .kernel = make_kernel(node, Pass::backward)};
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
     Place operand{.spec = x[i]};
     if (node.inputs[i] != no_value) {
       const Place& value = place(node.inputs[i]);
-      if (value.where == Place::Where::parameter || (needs.x >> i & 1u)) operand = value;
+      if (value.where == Place::Where::parameter || needs.reads_x(i)) operand = value;
     }
     step.x.push_back(operand);
   }
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     const ValueId v = node.outputs[i];
     const Place& gradient = gradients_[static_cast<std::size_t>(v)];
-    step.y.push_back((needs.y >> i & 1u) ? place(v) : Place{.spec = graph_.spec(v)});
+    step.y.push_back(needs.reads_y(i) ? place(v) : Place{.spec = graph_.spec(v)});
     step.dy.push_back(gradient ? gradient : Place{.spec = graph_.spec(v)});
   }
   step.saved = saved_[n];

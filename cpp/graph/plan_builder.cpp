@@ -114,10 +114,10 @@ std::vector<bool> PlanBuilder::find_kept_values() const {
     const Node& node = graph_.nodes()[n];
     const Needs needs = node.op->backward_needs(graph_.input_specs(node));
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-      if (needs.y >> i & 1u) keep(node.outputs[i]);
+      if (needs.reads_y(i)) keep(node.outputs[i]);
     }
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      if (node.inputs[i] != no_value && (needs.x >> i & 1u)) keep(node.inputs[i]);
+      if (node.inputs[i] != no_value && needs.reads_x(i)) keep(node.inputs[i]);
     }
   }
   return kept;

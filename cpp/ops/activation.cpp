@@ -35,6 +35,7 @@ constexpr Entry entries[] = {
     {"gelu", Kind::gelu, 50},
     {"gelu_tanh", Kind::gelu_tanh, 30},
     {"silu", Kind::silu, 30},
+    {"mish", Kind::mish, 40},
     {"hard_sigmoid", Kind::hard_sigmoid, 4},
     {"hard_swish", Kind::hard_swish, 5},
     {"sigmoid", Kind::sigmoid, 30},

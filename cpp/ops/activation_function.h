@@ -22,6 +22,7 @@ struct Activation {
     gelu,          // x Phi(x), Phi being the normal distribution
     gelu_tanh,     // x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
     silu,          // x / (1 + exp(-x))
+    mish,          // x tanh(log(1 + exp(x)))
     hard_sigmoid,  // min(max(x / 6 + 1/2, 0), 1)
     hard_swish,    // x hard_sigmoid(x)
     abs,           // |x|
@@ -41,6 +42,7 @@ struct Activation {
       case Kind::gelu:
       case Kind::gelu_tanh:
       case Kind::silu:
+      case Kind::mish:
       case Kind::hard_swish:
       case Kind::abs:
       case Kind::log:

@@ -27,6 +27,10 @@ struct Needs {
   std::uint32_t x = 0;          // bit i: input i
   std::uint32_t y = 0;          // bit i: output i
   std::size_t saved_bytes = 0;  // what forward writes to `saved` for backward
+
+  // None of an input or output beyond the bits.
+  bool reads_x(std::size_t i) const { return i < 32 && (x >> i & 1u); }
+  bool reads_y(std::size_t i) const { return i < 32 && (y >> i & 1u); }
 };
 
 // y = gamma (x - mean) / sqrt(variance + eps) + beta.

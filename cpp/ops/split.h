@@ -10,7 +10,7 @@ namespace fastcnn {
 
 class Split final : public Op {
  public:
-  // Throws ValueError for no sizes, more than 32, and one below 1.
+  // Throws ValueError for no sizes, and one below 1.
   explicit Split(std::vector<std::int64_t> sizes, std::int64_t axis = 1);
   // sizes (integers), axis (1).
   static OpPtr make(AttributeReader& attributes);

@@ -53,6 +53,14 @@ Optimizer::Slot& Optimizer::slot(std::size_t index) {
   throw ValueError("no parameter " + std::to_string(index) + ", there are " + std::to_string(slots_.size()));
 }
 
+std::size_t Optimizer::state_bytes() const {
+  std::size_t bytes = 0;
+  for (const Slot& slot : slots_)
+    for (std::size_t i = 0; i < slot.state.size(); ++i)
+      if (slot.parameter->requires_grad && uses_state(slot, i)) bytes += slot.parameter->value.spec().bytes();
+  return bytes;
+}
+
 ParameterStep Optimizer::begin(Slot& slot, ConstView gradient) {
   const Spec& spec = slot.parameter->value.spec();
   ++slot.parameter->version;

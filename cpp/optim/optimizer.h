@@ -40,6 +40,9 @@ class Optimizer : public ParameterUpdate {
   // The states of a slot, in the order of the rule: "exp_avg", "exp_avg_sq".
   virtual std::vector<std::string_view> state_names() const = 0;
 
+  // What the states take when every parameter that trains has been updated.
+  std::size_t state_bytes() const;
+
   // Updates every parameter that has a gradient, by the settings of its group. Throws ShapeError for a gradient unlike
   // its parameter, before anything changes.
   void step();

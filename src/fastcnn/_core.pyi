@@ -158,11 +158,10 @@ class Executor:
 class Optimizer:
     """States of the parameters of all groups, counted group by group; a class per rule."""
 
-    def __init__(self, groups: Sequence[Sequence[Parameter]]) -> None: ...
-    def configure(self, group: int, *settings: float) -> None:
-        """Of one group, in the order of the core's struct."""
     def step(self) -> None: ...
     def zero_grad(self) -> None: ...
+    def state_bytes(self) -> int:
+        """What the states take when every parameter that trains has been updated."""
     @property
     def state_names(self) -> list[str]: ...
     def steps(self, index: int) -> int:
@@ -172,10 +171,57 @@ class Optimizer:
         """A view; None before the first update that uses it."""
     def set_state(self, index: int, name: str, array: _Array | None) -> None: ...
 
-class Sgd(Optimizer): ...
-class Adam(Optimizer): ...
-class Rmsprop(Optimizer): ...
-class Adagrad(Optimizer): ...
+class Sgd(Optimizer):
+    def __init__(self, groups: Sequence[Sequence[Parameter]]) -> None: ...
+    def configure(
+        self,
+        group: int,
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        nesterov: bool,
+        lr_in_velocity: bool,
+        filter_norm: float,
+    ) -> None: ...
+
+class Adam(Optimizer):
+    def __init__(self, groups: Sequence[Sequence[Parameter]]) -> None: ...
+    def configure(
+        self,
+        group: int,
+        lr: float,
+        beta1: float,
+        beta2: float,
+        eps: float,
+        weight_decay: float,
+        decoupled: bool,
+        amsgrad: bool,
+    ) -> None: ...
+
+class Rmsprop(Optimizer):
+    def __init__(self, groups: Sequence[Sequence[Parameter]]) -> None: ...
+    def configure(
+        self,
+        group: int,
+        lr: float,
+        alpha: float,
+        eps: float,
+        weight_decay: float,
+        momentum: float,
+        centered: bool,
+    ) -> None: ...
+
+class Adagrad(Optimizer):
+    def __init__(self, groups: Sequence[Sequence[Parameter]]) -> None: ...
+    def configure(
+        self,
+        group: int,
+        lr: float,
+        lr_decay: float,
+        weight_decay: float,
+        initial_accumulator_value: float,
+        eps: float,
+    ) -> None: ...
 
 def num_threads() -> tuple[int, str]:
     """How many, and why."""

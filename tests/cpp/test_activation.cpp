@@ -26,6 +26,7 @@ const Activation functions[] = {{Kind::identity},           {Kind::relu},
                                 {Kind::softplus, 2.5},      {Kind::elu},
                                 {Kind::elu, 0.3},           {Kind::gelu},
                                 {Kind::gelu_tanh},          {Kind::silu},
+                                {Kind::mish},
                                 {Kind::hard_sigmoid},       {Kind::hard_swish},
                                 {Kind::abs},                {Kind::abs_tanh, 1.7159, -0.6},
                                 {Kind::sqrt},               {Kind::log},
@@ -90,11 +91,12 @@ TEST(Activation, sigmoid_and_tanh_are_accurate_to_three_units_in_the_last_place)
 }
 
 // Below -87 the exponentials of float are no normal numbers.
-TEST(Activation, softplus_elu_silu_and_gelu_are_accurate_to_a_few_units_in_the_last_place) {
+TEST(Activation, softplus_elu_silu_mish_and_gelu_are_accurate_to_a_few_units_in_the_last_place) {
   const auto softplus = [](long double x) { return std::max(x, 0.0L) + std::log1p(std::exp(-std::abs(x))); };
   expect_accurate({Kind::softplus}, softplus, 4);
   expect_accurate({Kind::elu}, [](long double x) { return x > 0 ? x : std::expm1(x); }, 3);
   expect_accurate({Kind::silu}, [](long double x) { return x / (1 + std::exp(-x)); }, 4, -87);
+  expect_accurate({Kind::mish}, [](long double x) { return x * std::tanh(std::log1p(std::exp(x))); }, 5, -87);
   expect_accurate({Kind::gelu}, [](long double x) { return x * std::erfc(-x / std::sqrt(2.0L)) / 2; }, 6, -12);
 }
 
@@ -122,7 +124,7 @@ TEST(Activation, lets_nan_through) {
 TEST(Activation, functions_with_bounds_hold_at_the_ends_of_the_range) {
   const float x[] = {-1e30f, -100, 100, 1e30f}, ones[] = {1, 1, 1, 1};
   const float step[] = {0, 0, 1, 1};
-  for (const Kind kind : {Kind::relu, Kind::softplus, Kind::elu, Kind::gelu, Kind::silu, Kind::hard_swish}) {
+  for (const Kind kind : {Kind::relu, Kind::softplus, Kind::elu, Kind::gelu, Kind::silu, Kind::mish, Kind::hard_swish}) {
     float y[4], dx[4];
     kernels<float>().activation({kind}, x, y, 4);
     kernels<float>().activation_gradient({kind}, x, y, ones, dx, 4);
@@ -208,7 +210,7 @@ TEST(Activation, refuses_unknown_names_and_coefficients) {
   };
   EXPECT_EQ(make({{"function", "swish"}}),
             "unknown activation \"swish\", expected identity, relu, relu6, leaky_relu, bounded_relu, double_relu, softplus, "
-            "elu, gelu, gelu_tanh, silu, hard_sigmoid, hard_swish, sigmoid, tanh, abs_tanh, abs, square, sqrt, log or "
+            "elu, gelu, gelu_tanh, silu, mish, hard_sigmoid, hard_swish, sigmoid, tanh, abs_tanh, abs, square, sqrt, log or "
             "linear");
   EXPECT_EQ(make({{"function", "relu"}, {"a", 2.0}}), "relu has no coefficients, got a=2, b=1");
   EXPECT_EQ(make({{"function", "elu"}, {"b", 2.0}}), "elu has one coefficient, a; got a=1, b=2");

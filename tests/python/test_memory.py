@@ -36,7 +36,7 @@ def resident(field):
         if line.startswith(field):
             return 1024 * int(line.split()[1])
 
-training, batch = sys.argv[1] == "training", 24
+training, batch = sys.argv[1] != "inference", 24
 x = np.ones((batch, 3, 227, 227), np.float32)
 y = np.zeros(batch, np.int64)
 small = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))  # code and threads come in before the measurement
@@ -48,12 +48,17 @@ if training:
     trainer = fastcnn.Trainer(model, None, optim.SGD(model.parameters(), lr=0.01, momentum=0.9))
     for _ in range(3):
         trainer.step(x, y)
+    if sys.argv[1] == "fit":
+        for n in (24, 7):  # the last batch of an epoch, and those of validation
+            trainer.step(x[:n], y[:n])
+            trainer.evaluate([(x[:n], y[:n])])
 else:
     model.eval()
     for _ in range(3):
         model(x)
 grown = resident("VmHWM") - before
-print(json.dumps({"grown": grown, **model.memory(x.shape, training=training).to_dict()}))
+predicted = model.memory(x.shape, training=training, evaluation=sys.argv[1] == "fit")
+print(json.dumps({"grown": grown, **predicted.to_dict()}))
 """
 
 
@@ -71,7 +76,7 @@ def measure(mode):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's account of memory")
-@pytest.mark.parametrize("mode", ["training", "inference"])
+@pytest.mark.parametrize("mode", ["training", "inference", "fit"])
 def test_prediction_is_within_5_percent_of_the_growth_of_the_process(mode):
     result = measure(mode)
     assert result["total"] == pytest.approx(result["grown"], rel=0.05), result
@@ -90,6 +95,28 @@ def test_parts_of_a_training_step():
     frozen = model.memory(16)
     assert frozen.velocities == numbers - 4 * 520
     assert frozen.parameters == numbers
+
+
+def test_every_optimizer_says_what_it_keeps():
+    model = models.lenet()
+    numbers = 431_080 * 4
+    for make, tensors in (
+        (fastcnn.optim.SGD, 0),
+        (fastcnn.optim.Adam, 2),
+        (lambda p: fastcnn.optim.AdamW(p, amsgrad=True), 3),
+        (lambda p: fastcnn.optim.RMSprop(p, momentum=0.9), 2),
+        (fastcnn.optim.Adagrad, 1),
+    ):
+        assert model.memory(4, optimizer=make(model.parameters())).velocities == tensors * numbers
+
+
+def test_evaluation_adds_the_weights_that_it_prepares():
+    model = models.lenet()
+    training, inference = model.memory(16), model.memory(16, training=False)
+    both = model.memory(16, evaluation=True)
+    assert both.arena == max(training.arena, inference.arena)
+    assert both.prepared == training.prepared + inference.prepared
+    assert both.total >= max(training.total, inference.total)
 
 
 def test_inference_has_no_velocities_and_less_between_the_layers():
@@ -148,3 +175,63 @@ def test_a_term_of_an_output_that_is_not_there_is_named():
 def test_a_batch_alone_is_too_little_for_a_model_that_does_not_say_its_input():
     with pytest.raises(ValueError, match="Sequential doesn't say the shape of its input"):
         nn.Sequential(nn.ReLU()).memory(4)
+
+
+MANY_SHAPES = """
+import json, sys
+import numpy as np
+import fastcnn
+from fastcnn import nn, optim
+
+def build():
+    return nn.Sequential(
+        nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(512, 10),
+    )
+
+def resident():
+    for line in open("/proc/self/status"):
+        if line.startswith("VmRSS"):
+            return 1024 * int(line.split()[1])
+
+model = build()
+trainer = fastcnn.Trainer(model, None, optim.SGD(model.parameters(), lr=0.01, momentum=0.9))
+
+def visit(shape):
+    x = np.zeros(shape, np.float32)
+    trainer.step(x, np.zeros(len(x), np.int64))
+    model.eval()(x)
+    model.train()
+
+visit((2, 3, 16, 16))
+before = resident()
+largest = (16, 3, 128, 128)
+if sys.argv[1] == "many":
+    rng = np.random.default_rng(0)
+    shapes = [(int(rng.integers(1, 17)), 3, *map(int, rng.integers(16, 129, 2))) for _ in range(200)]
+    for shape in [*shapes[:100], largest, *shapes[100:]]:
+        visit(shape)
+else:
+    visit(largest)
+print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's account of memory")
+def test_200_shapes_take_what_the_largest_takes_alone():
+    package = str(Path(fastcnn.__file__).parents[1])
+    paths = os.pathsep.join([package, os.environ.get("PYTHONPATH", "")])
+    grown = [
+        int(
+            subprocess.run(
+                [sys.executable, "-c", MANY_SHAPES, which],
+                env={**os.environ, "PYTHONPATH": paths},
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        )
+        for which in ("largest", "many")
+    ]
+    assert grown[0] > 50e6
+    assert grown[1] <= 1.1 * grown[0], grown

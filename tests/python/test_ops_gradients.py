@@ -31,7 +31,7 @@ class Door(NamedTuple):
     """call(f, *inputs) calls f, which is the function, or its gradient at some dy."""
 
     call: Callable = lambda f, *inputs: f(*inputs)
-    shapes: tuple = ("nchw",)  # of the inputs, n, c, h and w being drawn
+    shapes: tuple = ("nchw",)  # of the inputs: n, c, h and w are drawn, or multiples: "2h"
     values: Callable = different
 
 
@@ -83,11 +83,14 @@ DOORS = {
     "max_pool2d": Door(lambda f, x: f(x, **WINDOWS)),
     "max_pool_channels": Door(lambda f, x: f(x, 3, 2, start=-1, ceil_mode=True)),
     "maximum": Door(shapes=("nchw",) * 3),
+    "mish": Door(),
     "multiply": Door(shapes=("nchw",) * 3),
     "nailbed": Door(lambda f, x: f(x, 2)),
     "narrow": Door(lambda f, x: f(x, 1, 3, 2)),
     "noisy_relu": Door(lambda f, x: f(x, **DRAW)),
     "pad2d": Door(lambda f, x: f(x, (1, 2, 0, 1), "reflect")),
+    "pixel_shuffle": Door(lambda f, x: f(x, 2, "dcr"), (("n", "4c", "h", "w"),)),
+    "pixel_unshuffle": Door(lambda f, x: f(x, 2), (("n", "c", "2h", "2w"),)),
     "prelu": Door(shapes=("nchw", "c")),
     "relu": Door(),
     "relu6": Door(),
@@ -99,6 +102,7 @@ DOORS = {
     "softmax": Door(lambda f, x: f(x, 1)),
     "softplus": Door(lambda f, x: f(x, 2.5)),
     "spatial_response_norm": Door(lambda f, x: f(x, 3, 0.5)),
+    "split": Door(lambda f, x: f(x, 2, axis=2)),
     "sqrt": Door(values=between_0_and_1),
     "square": Door(),
     "squared_error": Door(shapes=("nc", "nc")),
@@ -125,15 +129,25 @@ EXTENTS = st.fixed_dictionaries(
 @given(extents=EXTENTS, seed=st.integers(0, 1000))
 def test_gradients_match_differences(name, extents, seed):
     door, rng, step = DOORS[name], np.random.default_rng(seed), 1e-5
+    extents |= {f"{factor}{e}": factor * extents[e] for e in "chw" for factor in (2, 4)}
     inputs = door.values(rng, [tuple(extents.get(e, e) for e in shape) for shape in door.shapes])
     forward = partial(door.call, getattr(ops, name))
-    dy = rng.standard_normal(forward(*inputs).shape)
+    y = forward(*inputs)
+    several = isinstance(y, tuple)
+    dy = [rng.standard_normal(part.shape) for part in y] if several else rng.standard_normal(y.shape)
+
+    def seeded(*x):
+        return (
+            sum(np.sum(a * b) for a, b in zip(dy, forward(*x), strict=True))
+            if several
+            else np.sum(dy * forward(*x))
+        )
+
     gradients = door.call(partial(getattr(ops, name + "_backward"), dy), *inputs)
     for i, dx in enumerate(gradients if isinstance(gradients, tuple) else (gradients,)):
         direction = rng.uniform(-1, 1, dx.shape)
         ahead, behind = (
-            np.sum(dy * forward(*inputs[:i], inputs[i] + way * step * direction, *inputs[i + 1 :]))
-            for way in (1, -1)
+            seeded(*inputs[:i], inputs[i] + way * step * direction, *inputs[i + 1 :]) for way in (1, -1)
         )
         expected = (ahead - behind) / (2 * step)
         assert abs(np.sum(dx * direction) - expected) < 1e-6 * (1 + np.abs(dx).sum()), f"input {i}"

@@ -18,12 +18,6 @@ namespace {
 // Up to so many rows of a, reading b in place is faster than packing it.
 constexpr std::int64_t few_rows = 24;
 
-// The smallest step that needs no more steps over `extent` than `limit` does, a multiple of `unit`.
-std::int64_t even_step(std::int64_t extent, std::int64_t limit, std::int64_t unit) {
-  const std::int64_t steps = std::max<std::int64_t>(ceil_div(extent, limit), 1);
-  return std::max<std::int64_t>(ceil_div(ceil_div(extent, steps), unit), 1) * unit;
-}
-
 // Bytes of one core's second-level cache, or a modest guess.
 std::int64_t second_level_cache() {
   static const std::int64_t bytes = [] {

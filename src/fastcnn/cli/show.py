@@ -13,6 +13,7 @@ from fastcnn.cli.features import check_layer
 from fastcnn.cli.parser import CommandError, UsageError, whole
 from fastcnn.cli.run_folder import read_log
 from fastcnn.cli.trained import Trained, add_run, open_run
+from fastcnn.engine.layout import is_images
 
 HELP = "show curves, filters, feature maps, predictions, confusion or errors of a run"
 
@@ -173,7 +174,7 @@ def draw_maps(trained: Trained, number: int, layer: str | None = None, figure: A
     shapes = {item.name: item.output_shape for item in trained.model.summary(x.shape).layers}
     paths = dict(trained.model.named_modules())
     with_maps = [
-        name for name, shape in shapes.items() if name in paths and len(shape) == 4 and shape[2:] != (1, 1)
+        name for name, shape in shapes.items() if name in paths and is_images(shape) and shape[2:] != (1, 1)
     ]
     if layer is not None:
         check_layer(trained.model, layer)

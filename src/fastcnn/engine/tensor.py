@@ -189,20 +189,26 @@ def apply(op: _core.Op, *inputs: Any, integer: tuple[int, ...] = (), training: b
     Returns:
         Symbol or Tensor.
     """
+    (output,) = apply_all(op, *inputs, integer=integer, training=training)
+    return output
+
+
+def apply_all(op: _core.Op, *inputs: Any, integer: tuple[int, ...] = (), training: bool = True) -> Any:
+    """All outputs of an op that may have several, as a tuple; arguments are `apply`'s."""
     for value in inputs:
         if isinstance(value, Symbol):
-            return value._tracer.add(op, inputs, integer)
+            return value._tracer.add_node(op, inputs, integer)
     flowing = [i for i, value in enumerate(inputs) if value is not None and not isinstance(value, Parameter)]
     arguments = [inputs[i] for i in flowing]
     arrays = [a._array if isinstance(a, Tensor) else as_array(a, op.kind) for a in arguments]
     types = [p.dtype for i, p in enumerate(inputs) if isinstance(p, Parameter) and i not in integer]
     types = types or [a.dtype.name for i, a in zip(flowing, arrays, strict=True) if i not in integer]
 
-    def function(*symbols: Symbol) -> Symbol:
+    def function(*symbols: Symbol) -> tuple[Symbol, ...]:
         operands = list(inputs)
         for i, symbol in zip(flowing, symbols, strict=True):
             operands[i] = symbol
-        return symbols[0]._tracer.add(op, operands, integer)
+        return symbols[0]._tracer.add_node(op, operands, integer)
 
     names = ["x"] if len(arguments) == 1 else [f"x{i}" for i in flowing]
     compiled = trace(

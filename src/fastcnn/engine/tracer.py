@@ -125,8 +125,15 @@ class Tracer:
             return reached.output
         raise ValueError(f"{type(module).__name__} doesn't call {self.scope.module_name(last)}")
 
-    def add(self, op: _core.Op, inputs: Iterable[Any], integer: tuple[int, ...] = ()) -> Symbol:
-        """A node; `integer` says which inputs it reads as int64. None is an absent optional input."""
+    def add(self, op: _core.Op, inputs: Iterable[Any]) -> Symbol:
+        """A node of one output."""
+        (output,) = self.add_node(op, inputs)
+        return output
+
+    def add_node(
+        self, op: _core.Op, inputs: Iterable[Any], integer: tuple[int, ...] = ()
+    ) -> tuple[Symbol, ...]:
+        """A node's outputs; `integer` says which inputs it reads as int64. None is an absent optional one."""
         name = self.scope.node_name(op.kind)
         values: list[int] = []
         requires_grad = False
@@ -141,7 +148,8 @@ class Tracer:
                 requires_grad = requires_grad or (value._requires_grad and index not in integer)
             else:
                 raise TypeError(f"{name}: {_why_not(value)}")
-        return self._symbol(self.graph.add(op, values, name), self.training and requires_grad)
+        outputs = self.graph.add_node(op, values, name)
+        return tuple(self._symbol(value, self.training and requires_grad) for value in outputs)
 
     def _symbol(self, value: int, requires_grad: bool) -> Symbol:
         return Symbol(self, value, self.graph.shape(value), self.graph.dtype(value), requires_grad)

@@ -12,6 +12,8 @@ from fastcnn.engine.symbol import Argument
 from fastcnn.engine.tracer import Scope
 from fastcnn.nn.loss import CrossEntropyLoss, TotalLoss
 from fastcnn.nn.module import Module, in_mode
+from fastcnn.optim.optimizer import Optimizer
+from fastcnn.optim.sgd import SGD
 
 _Output = tuple[tuple[int, ...], str]  # shape and type
 
@@ -22,10 +24,11 @@ class Memory:
 
     Attributes:
         parameters: the values.
-        velocities: the optimiser's, of the parameters that train; 0 for inference and without momentum.
+        velocities: what the optimiser keeps of the parameters that train: SGD velocities, Adam two means; 0
+            for inference.
         arena: values between layers, their gradients and those of parameters, what backward needs kept, and
             scratch: the most that is alive at once.
-        prepared: weights as inference reads them fastest; 0 for training.
+        prepared: weights as inference reads them fastest; 0 for training without evaluation.
         threads: working memory of all threads.
         outputs: the arrays that one call returns.
     """
@@ -52,20 +55,33 @@ class Memory:
 
 
 def predict_memory(
-    model: Module, input_shape: tuple[int, ...], *, training: bool, criterion: Module | None, momentum: bool
+    model: Module,
+    input_shape: tuple[int, ...],
+    *,
+    training: bool,
+    criterion: Module | None,
+    momentum: bool,
+    optimizer: Optimizer | None,
+    evaluation: bool,
 ) -> Memory:
-    """See Module.memory."""
-    with in_mode(model, training):
-        compiled = _compile(model, input_shape, training, criterion)
-    parameters = list(model.parameters())
-    trained = sum(map(_bytes, (p for p in parameters if p.requires_grad))) if training else 0
+    """See Module.memory. One arena serves all plans of a model, in turn: it is as large as the largest."""
+    plans = []
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if optimizer is None and momentum and trained:
+        optimizer = SGD(trained, momentum=0.9)
+    if training:
+        with in_mode(model, True):
+            plans.append(_compile(model, input_shape, True, criterion).plan)
+    if evaluation or not training:
+        with in_mode(model, False):
+            plans.append(_compile(model, input_shape, False, criterion).plan)
     return Memory(
-        parameters=sum(map(_bytes, parameters)),
-        velocities=trained if momentum else 0,
-        arena=compiled.plan.arena_bytes,
-        prepared=compiled.plan.prepared_bytes,
-        threads=compiled.plan.scratch_per_thread * _core.num_threads()[0],
-        outputs=compiled.plan.output_bytes,
+        parameters=sum(map(_bytes, model.parameters())),
+        velocities=optimizer._prepared().state_bytes() if training and optimizer is not None else 0,
+        arena=max(plan.arena_bytes for plan in plans),
+        prepared=sum(plan.prepared_bytes for plan in plans),
+        threads=max(plan.scratch_per_thread for plan in plans) * _core.num_threads()[0],
+        outputs=max(plan.output_bytes for plan in plans),
     )
 
 

@@ -15,6 +15,7 @@ from fastcnn.nn.activation import (
     Identity,
     LeakyReLU,
     Log,
+    Mish,
     NoisyReLU,
     PReLU,
     ReLU,
@@ -67,7 +68,18 @@ from fastcnn.nn.pooling import (
     StochasticPool2d,
     SumPool2d,
 )
-from fastcnn.nn.shaping import Add, Concat, Flatten, Maximum, Multiply, Reshape, Slice, Split
+from fastcnn.nn.shaping import (
+    Add,
+    Concat,
+    Flatten,
+    Maximum,
+    Multiply,
+    PixelShuffle,
+    PixelUnshuffle,
+    Reshape,
+    Slice,
+    Split,
+)
 
 __all__ = [
     "ELU",
@@ -114,6 +126,7 @@ __all__ = [
     "MaxPool2d",
     "MaxPoolChannels",
     "Maximum",
+    "Mish",
     "Module",
     "ModuleList",
     "Multiply",
@@ -121,6 +134,8 @@ __all__ = [
     "NoisyReLU",
     "PReLU",
     "Parameter",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "RGBToLab",
     "RGBToYUV",
     "ReLU",

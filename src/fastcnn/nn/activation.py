@@ -204,6 +204,13 @@ class SiLU(Module):
         return functional.silu(x)
 
 
+class Mish(Module):
+    """x tanh(log(1 + exp(x))) [Misra, "Mish: a self regularized non-monotonic activation function", 2020]."""
+
+    def forward(self, x: Any) -> Any:
+        return functional.mish(x)
+
+
 class Hardsigmoid(Module):
     """min(max(x / 6 + 1/2, 0), 1) [Howard et al., "Searching for MobileNetV3", 2019]."""
 

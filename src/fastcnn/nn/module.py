@@ -235,8 +235,11 @@ class Module:
         *,
         criterion: Module | None = None,
         momentum: bool = True,
+        optimizer: Any = None,
+        evaluation: bool = False,
     ) -> Memory:
-        """Predicted memory use: bytes at the peak of a training step or an inference; `print` shows a table.
+        """Predicted memory use: bytes at the peak of training or inference; `print` shows a table. Smaller
+        batches, such as the last one of an epoch, take no more.
 
         Args:
             batch_or_shape: shape of one input, batch included, or the batch alone for a model that says the
@@ -244,7 +247,10 @@ class Module:
             training: a step of `Trainer`, else a call in inference mode.
             criterion: the loss, of labels (CrossEntropyLoss() when left out) or of arrays like the output,
                 which is the first where there are several; an nn.TotalLoss of such losses reads them all.
-            momentum: whether the optimiser keeps velocities.
+            momentum: whether the optimiser is SGD that keeps velocities.
+            optimizer: the optimiser itself instead, one of `fastcnn.optim`.
+            evaluation: whether batches of that size are evaluated between the steps, as by `Trainer.fit` with
+                validation data.
 
         Raises:
             ValueError: the model doesn't say what it reads; a shape that doesn't fit it.
@@ -252,7 +258,15 @@ class Module:
         from fastcnn.inspect.memory import predict_memory
 
         shape = self._whole_shape(batch_or_shape)
-        return predict_memory(self, shape, training=training, criterion=criterion, momentum=momentum)
+        return predict_memory(
+            self,
+            shape,
+            training=training,
+            criterion=criterion,
+            momentum=momentum,
+            optimizer=optimizer,
+            evaluation=evaluation,
+        )
 
     def profile(
         self, x: Any, y: Any = None, *, criterion: Module | None = None, seconds: builtins.float = 2.0

@@ -38,6 +38,36 @@ class Reshape(Module):
         return ", ".join(str(extent) for extent in self.shape)
 
 
+class PixelShuffle(Module):
+    """Channels to pixels: (n, c r², h, w) to (n, c, h r, w r); see functional.pixel_shuffle."""
+
+    def __init__(self, upscale_factor: int, order: str = "crd") -> None:
+        super().__init__()
+        self.upscale_factor, self.order = upscale_factor, order
+        _core.make_op("pixel_shuffle", factor=upscale_factor, order=order)  # checks them
+
+    def forward(self, x: Any) -> Any:
+        return functional.pixel_shuffle(x, self.upscale_factor, self.order)
+
+    def extra_repr(self) -> str:
+        return f"{self.upscale_factor}, order={self.order}"
+
+
+class PixelUnshuffle(Module):
+    """Pixels to channels: (n, c, h r, w r) to (n, c r², h, w); the inverse of PixelShuffle."""
+
+    def __init__(self, downscale_factor: int, order: str = "crd") -> None:
+        super().__init__()
+        self.downscale_factor, self.order = downscale_factor, order
+        _core.make_op("pixel_shuffle", factor=downscale_factor, order=order, inverse=True)  # checks them
+
+    def forward(self, x: Any) -> Any:
+        return functional.pixel_unshuffle(x, self.downscale_factor, self.order)
+
+    def extra_repr(self) -> str:
+        return f"{self.downscale_factor}, order={self.order}"
+
+
 class Add(Module):
     """Sum of inputs of one shape, each times its coefficient where there are any: cuda-convnet's eltsum.
 

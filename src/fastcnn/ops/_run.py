@@ -19,8 +19,20 @@ def forward(
     state: tuple[int, int] = (0, 0),
 ) -> Array:
     """The output. `integer`: which inputs the op reads as int64; `state`: (seed, step) of random numbers."""
+    (y,) = forward_all(op, *inputs, integer=integer, training=training, state=state)
+    return y
+
+
+def forward_all(
+    op: _core.Op,
+    *inputs: Any,
+    integer: tuple[int, ...] = (),
+    training: bool = False,
+    state: tuple[int, int] = (0, 0),
+) -> list[Array]:
+    """All outputs of an op that has several; arguments are `forward`'s."""
     executor, arrays = _one_op(op, inputs, integer, training, differentiate=False)
-    return executor.run(arrays, *state)[0]
+    return executor.run(arrays, *state)
 
 
 def backward(
@@ -31,12 +43,26 @@ def backward(
     state: tuple[int, int] = (0, 0),
 ) -> list[Array | None]:
     """One gradient per floating-point input, None for an absent one."""
+    return backward_all(op, [dy], *inputs, integer=integer, state=state)
+
+
+def backward_all(
+    op: _core.Op,
+    dy: Sequence[Any],
+    *inputs: Any,
+    integer: tuple[int, ...] = (),
+    state: tuple[int, int] = (0, 0),
+) -> list[Array | None]:
+    """The same from the gradients of all outputs of an op that has several."""
     executor, arrays = _one_op(op, inputs, integer, training=True, differentiate=True)
-    y = executor.run(arrays, *state)[0]
-    seed = as_array(dy, "dy")
-    if seed.shape != y.shape:
-        raise _core.ShapeError(f"{op.kind}: dy has shape {seed.shape}, expected that of y, {y.shape}")
-    gradients = iter(executor.backward([seed]))
+    outputs = executor.run(arrays, *state)
+    if len(dy) != len(outputs):
+        raise ValueError(f"{op.kind}: dy has {len(dy)} parts, expected {len(outputs)}")
+    seeds = [as_array(part, "dy") for part in dy]
+    for seed, y in zip(seeds, outputs, strict=True):
+        if seed.shape != y.shape:
+            raise _core.ShapeError(f"{op.kind}: dy has shape {seed.shape}, expected that of y, {y.shape}")
+    gradients = iter(executor.backward(seeds))
     return [None if x is None else next(gradients) for i, x in enumerate(inputs) if i not in integer]
 
 
@@ -59,5 +85,6 @@ def _one_op(
     for i, array in arrays.items():
         dtype = "int64" if i in integer else floating
         values[i] = graph.input(array.shape, dtype, f"x{i}", differentiate and i not in integer)
-    graph.output(graph.add(op, values, op.kind), differentiate)
+    for output in graph.add_node(op, values, op.kind):
+        graph.output(output, differentiate)
     return _core.Executor(_core.Plan(graph, training)), list(arrays.values())

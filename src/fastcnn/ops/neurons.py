@@ -179,6 +179,17 @@ def silu_backward(dy: Any, x: Any) -> Array:
     return only(backward(_neuron("silu"), dy, x))
 
 
+def mish(x: Any) -> Array:
+    """x tanh(log(1 + exp(x))), any shape [Misra, "Mish: a self regularized non-monotonic activation
+    function", 2020]."""
+    return forward(_neuron("mish"), x)
+
+
+def mish_backward(dy: Any, x: Any) -> Array:
+    """dx of `mish`: dy (t + x (1 - t²) sigmoid(x)) with t = tanh(log(1 + exp(x)))."""
+    return only(backward(_neuron("mish"), dy, x))
+
+
 def hardsigmoid(x: Any) -> Array:
     """min(max(x / 6 + 1/2, 0), 1) [Howard et al., "Searching for MobileNetV3", 2019]."""
     return forward(_neuron("hard_sigmoid"), x)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastcnn import _core
-from fastcnn._arrays import Array
+from fastcnn._arrays import Array, as_array
 from fastcnn._core import make_op
-from fastcnn.ops._run import backward, forward, only
+from fastcnn.nn.options import parts_of
+from fastcnn.ops._run import backward, backward_all, forward, forward_all, only
 
 
 def flatten(x: Any, start_dim: int = 1) -> Array:
@@ -29,6 +30,49 @@ def reshape(x: Any, shape: Sequence[int]) -> Array:
 def reshape_backward(dy: Any, x: Any, shape: Sequence[int]) -> Array:
     """dx of `reshape`: dy in the shape of x."""
     return only(backward(make_op("reshape", shape=tuple(shape)), dy, x))
+
+
+def pixel_shuffle(x: Any, upscale_factor: int, order: str = "crd") -> Array:
+    """Channels to pixels: (n, c r², h, w) to (n, c, h r, w r), r = upscale_factor.
+
+    Shi et al., "Real-time single image and video super-resolution using an efficient sub-pixel convolutional
+    neural network" (2016); ONNX's DepthToSpace. Pixel (i, j) of a block of channel k is channel k r² + i r +
+    j of x ("crd", as in PyTorch) or (i r + j) c + k ("dcr").
+    """
+    return forward(make_op("pixel_shuffle", factor=upscale_factor, order=order), x)
+
+
+def pixel_shuffle_backward(dy: Any, x: Any, upscale_factor: int, order: str = "crd") -> Array:
+    """dx of `pixel_shuffle`: its inverse of dy. Of x only the shape matters."""
+    return only(backward(make_op("pixel_shuffle", factor=upscale_factor, order=order), dy, x))
+
+
+def pixel_unshuffle(x: Any, downscale_factor: int, order: str = "crd") -> Array:
+    """Pixels to channels: (n, c, h r, w r) to (n, c r², h, w), the inverse of `pixel_shuffle`; ONNX's
+    SpaceToDepth."""
+    return forward(make_op("pixel_shuffle", factor=downscale_factor, order=order, inverse=True), x)
+
+
+def pixel_unshuffle_backward(dy: Any, x: Any, downscale_factor: int, order: str = "crd") -> Array:
+    """dx of `pixel_unshuffle`: dy shuffled. Of x only the shape matters."""
+    return only(backward(make_op("pixel_shuffle", factor=downscale_factor, order=order, inverse=True), dy, x))
+
+
+def split(x: Any, split_size_or_sections: int | Sequence[int], axis: int = 1) -> tuple[Array, ...]:
+    """Parts of an axis, of one size, the last one smaller if need be, or of these sizes."""
+    return tuple(forward_all(_split(x, split_size_or_sections, axis), x))
+
+
+def split_backward(
+    dy: Sequence[Any], x: Any, split_size_or_sections: int | Sequence[int], axis: int = 1
+) -> Array:
+    """dx of `split`: the parts' gradients side by side. Of x only the shape matters."""
+    return only(backward_all(_split(x, split_size_or_sections, axis), dy, x))
+
+
+def _split(x: Any, split_size_or_sections: int | Sequence[int], axis: int) -> _core.Op:
+    sizes = parts_of(as_array(x, "split").shape[axis], split_size_or_sections)
+    return make_op("split", sizes=tuple(sizes), axis=axis)
 
 
 def add(*inputs: Any, coefficients: Sequence[float] | None = None) -> Array:

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fastcnn._arrays import Array
-from fastcnn._core import Optimizer as CoreOptimizer
+from fastcnn._core import Adagrad, Adam, Rmsprop, Sgd
 from fastcnn.engine.parameter import Parameter
 
 ParamGroup = dict[str, Any]  # "params" and the settings
+_Core = Sgd | Adam | Rmsprop | Adagrad
 _STEP = "step"
 
 
@@ -24,10 +25,10 @@ class Optimizer:
         param_groups: a dict per group: "params" and the settings. They may be changed between steps.
     """
 
-    _core_type: ClassVar[Any]  # made of the groups' parameters
+    _core_type: ClassVar[type[_Core]]  # made of the groups' parameters
     _counts_steps: ClassVar[bool] = False  # whether updates depend on how many there were
     _absent: ClassVar[Mapping[str, Any]] = {}  # of states saved before there were these settings
-    _core: CoreOptimizer
+    _core: _Core
 
     def __init__(
         self, params: Iterable[Parameter] | Iterable[Mapping[str, Any]], defaults: Mapping[str, Any]
@@ -164,7 +165,7 @@ class Optimizer:
     def _parameters(self) -> list[Parameter]:
         return [parameter for group in self.param_groups for parameter in group["params"]]
 
-    def _prepared(self) -> CoreOptimizer:
+    def _prepared(self) -> _Core:
         """The core's part with the settings as they are now."""
         for core, parameter in zip(self._cores, self._parameters(), strict=True):
             if core is not parameter._core:

@@ -43,6 +43,7 @@ T activation(const Activation& f, T x) {
     case gelu: return x * normal_below(x);
     case gelu_tanh: return x / (1 + std::exp(-2 * gelu_argument(x)));
     case silu: return x / (1 + std::exp(-x));
+    case mish: return x * std::tanh(std::log1p(std::exp(x)));
     case hard_sigmoid: return x < -3 ? T{0} : x > 3 ? T{1} : x / 6 + T(0.5);
     case hard_swish: return x < -3 ? T{0} : x > 3 ? x : x * (x / 6 + T(0.5));
     case abs: return std::abs(x);
@@ -80,6 +81,10 @@ T activation_derivative(const Activation& f, T x) {
       return s + 2 * x * s * (1 - s) * gelu_argument_derivative(x);
     }
     case silu: return logistic(x) * (1 + x * (1 - logistic(x)));
+    case mish: {
+      const T u = std::tanh(std::log1p(std::exp(x)));
+      return u + x * (1 - u * u) * logistic(x);
+    }
     case hard_sigmoid: return x > -3 && x < 3 ? T(1) / 6 : T{0};
     case hard_swish: return x <= -3 ? T{0} : x >= 3 ? T{1} : x / 3 + T(0.5);
     case abs: return x > 0 ? T{1} : x < 0 ? T{-1} : T{0};

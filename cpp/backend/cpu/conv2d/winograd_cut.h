@@ -18,13 +18,6 @@ inline constexpr std::int64_t cache_bytes = 640 << 10;
 inline constexpr std::int64_t shared_bytes = 16 << 20;
 inline constexpr std::int64_t enough_tasks = 16;
 
-inline std::int64_t round_up(std::int64_t a, std::int64_t unit) { return ceil_div(a, unit) * unit; }
-
-// The smallest step that needs no more steps over `extent` than `limit` does, a multiple of `unit`.
-inline std::int64_t even_step(std::int64_t extent, std::int64_t limit, std::int64_t unit) {
-  return round_up(ceil_div(extent, ceil_div(extent, std::max(limit, unit))), unit);
-}
-
 // So many elements or a few more: an odd number of cache lines, so that matrices and rows that far apart
 // don't fall on the same lines of a cache.
 template <class T>

@@ -146,6 +146,31 @@ struct Silu {
   }
 };
 
+// tanh(log(1 + e^x)) is n / d with n = e^x (e^x + 2), d = n + 2; for positive x both times e^-2x, which stays finite.
+template <class V>
+struct Mish {
+  struct Ratio {
+    V n, d, rest;  // rest = d - n, without cancellation
+    V e;           // exp(-|x|)
+  };
+  static Ratio ratio(V x) {
+    const V e = exp(V{} - abs(x)), one = V::broadcast(1), two = V::broadcast(2);
+    const V left = e * (e + two), right = one + two * e, squares = two * (e * e);
+    const V n{x.raw > V{}.raw ? right.raw : left.raw}, rest{x.raw > V{}.raw ? squares.raw : two.raw};
+    return {n, n + rest, rest, e};
+  }
+  V operator()(V x) const {
+    const Ratio r = ratio(x);
+    return x * (r.n / r.d);
+  }
+  V gradient(V x, V dy) const {
+    const Ratio r = ratio(x);
+    const V one = V::broadcast(1);
+    const V logistic = V{x.raw > V{}.raw ? one.raw : r.e.raw} / (one + r.e);
+    return dy * ((r.n + x * logistic * r.rest * ((r.n + r.d) / r.d)) / r.d);
+  }
+};
+
 template <class V>
 struct HardSigmoid {
   using T = typename V::T;
@@ -231,6 +256,7 @@ inline void with_activation(const Activation& f, Body body) {
     case Activation::Kind::gelu: return body(Gelu<V>{});
     case Activation::Kind::gelu_tanh: return body(GeluTanh<V>{});
     case Activation::Kind::silu: return body(Silu<V>{});
+    case Activation::Kind::mish: return body(Mish<V>{});
     case Activation::Kind::hard_sigmoid: return body(HardSigmoid<V>{});
     case Activation::Kind::hard_swish: return body(HardSwish<V>{});
     case Activation::Kind::abs: return body(Abs<V>{});

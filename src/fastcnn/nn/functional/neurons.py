@@ -87,6 +87,11 @@ def silu(x: Any) -> Any:
     return apply(make_op("activation", function="silu"), x)
 
 
+def mish(x: Any) -> Any:
+    """x tanh(log(1 + exp(x)))."""
+    return apply(make_op("activation", function="mish"), x)
+
+
 def hardsigmoid(x: Any) -> Any:
     """min(max(x / 6 + 1/2, 0), 1)."""
     return apply(make_op("activation", function="hard_sigmoid"), x)

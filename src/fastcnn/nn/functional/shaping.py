@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastcnn._core import make_op
-from fastcnn.engine.tensor import apply
+from fastcnn.engine.tensor import apply, apply_all
 from fastcnn.nn.functional._inputs import shape_of_input
 from fastcnn.nn.options import parts_of
 
@@ -41,13 +41,38 @@ def narrow(x: Any, dim: int, start: int, length: int) -> Any:
 def split(x: Any, split_size_or_sections: int | Sequence[int], dim: int = 1) -> tuple[Any, ...]:
     """Parts of axis `dim`, of one size, the last one smaller if need be, or of these sizes."""
     sizes = parts_of(shape_of_input(x)[dim], split_size_or_sections)
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return tuple(narrow(x, dim, start, size) for start, size in zip(starts, sizes, strict=True))
+    parts: tuple[Any, ...] = apply_all(make_op("split", sizes=tuple(sizes), axis=dim), x)
+    return parts
 
 
 def flatten(x: Any, start_dim: int = 1) -> Any:
     """Axes from `start_dim` on as one, in logical (CHW) order."""
     return apply(make_op("flatten", start_dim=start_dim), x)
+
+
+def pixel_shuffle(x: Any, upscale_factor: int, order: str = "crd") -> Any:
+    """Channels to pixels: (n, c r², h, w) to (n, c, h r, w r), r = upscale_factor.
+
+    Shi et al., "Real-time single image and video super-resolution using an efficient sub-pixel convolutional
+    neural network" (2016); ONNX's DepthToSpace. Pixel (i, j) of a block of channel k is channel k r² + i r +
+    j of x ("crd", as in PyTorch) or (i r + j) c + k ("dcr").
+
+    Raises:
+        ShapeError: channels that r² doesn't divide.
+        ValueError: a factor below 1, or another order.
+    """
+    return apply(make_op("pixel_shuffle", factor=upscale_factor, order=order), x)
+
+
+def pixel_unshuffle(x: Any, downscale_factor: int, order: str = "crd") -> Any:
+    """Pixels to channels: (n, c, h r, w r) to (n, c r², h, w), the inverse of pixel_shuffle; ONNX's
+    SpaceToDepth.
+
+    Raises:
+        ShapeError: height or width that r doesn't divide.
+        ValueError: a factor below 1, or another order.
+    """
+    return apply(make_op("pixel_shuffle", factor=downscale_factor, order=order, inverse=True), x)
 
 
 def reshape(x: Any, shape: Sequence[int]) -> Any:
