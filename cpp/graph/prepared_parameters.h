@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "graph/backend.h"
 #include "core/parameter.h"
+#include "graph/backend.h"
 
 namespace fastcnn {
 

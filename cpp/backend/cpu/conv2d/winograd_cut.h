@@ -1,5 +1,5 @@
 // How Winograd's convolutions are cut into blocks of tiles and channels, by shape alone, and how what they
-// keep between their steps is laid out. For conv2d_winograd_cpu.cpp.
+// keep between their steps is laid out. For winograd.cpp.
 #pragma once
 
 #include <algorithm>
