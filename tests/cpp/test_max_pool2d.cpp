@@ -67,6 +67,25 @@ TEST_P(MaxPool, BytesAreTheSameAtAnyThreadCount) {
     testing::expect_same_bytes_at_any_thread_count(make_pool(GetParam(), abs), {random_tensor({GetParam().x}, 1)});
 }
 
+TEST_P(MaxPool, IndicesSayWhereTheGradientGoes) {
+  for (const bool abs : {false, true}) {
+    const OpPtr op = std::make_shared<MaxPool2d>(GetParam().windows, abs, Activation{}, true);
+    const Tensor x = with_ties<float>(GetParam().x);
+    OpRunner runner(op, {x});
+    testing::expect_same_bytes(runner.forward(), OpRunner(make_pool(GetParam(), abs), {x}).forward(), "y");
+    const Tensor& indices = runner.outputs()[1];
+    const Shape &in = x.spec().shape, &out = indices.spec().shape;
+    const Tensor dy = random_tensor(runner.y_spec(), 2);
+    Tensor expected(x.spec());
+    for (std::int64_t i = 0; i < out.numel(); ++i) {
+      const std::int64_t image = i / (out[1] * out[2] * out[3]), channel = i % out[1];
+      const std::int64_t at = image * in[2] * in[3] + indices.view().as<std::int64_t>()[i];
+      expected.view().as<float>()[at * in[1] + channel] += dy.view().as<float>()[i];
+    }
+    testing::expect_near(runner.backward({dy, Tensor()})[0], expected, 1e-6, "dx");
+  }
+}
+
 TEST_P(MaxPool, TakesInAnActivation) {
   testing::expect_takes_in_activations(make_pool(GetParam(), false), GetParam().x);
 }

@@ -149,7 +149,8 @@ class Tracer:
             else:
                 raise TypeError(f"{name}: {_why_not(value)}")
         outputs = self.graph.add_node(op, values, name)
-        return tuple(self._symbol(value, self.training and requires_grad) for value in outputs)
+        flows = self.training and requires_grad
+        return tuple(self._symbol(v, flows and self.graph.dtype(v) != "int64") for v in outputs)
 
     def _symbol(self, value: int, requires_grad: bool) -> Symbol:
         return Symbol(self, value, self.graph.shape(value), self.graph.dtype(value), requires_grad)

@@ -61,13 +61,32 @@ class MaxPool2d(_Pool2d):
             stride) + 1: cuda-convnet's `start` and size.
         output_size: how many windows there are instead of as many as fit, clipped at the far sides:
             cuda-convnet's `outputsX`, where it is not 0. One integer, or (height, width).
+        return_indices: also returns the place of each largest element in its image, row w + column, int64 of
+            the output's shape: a tuple (y, indices).
 
     Raises:
         ValueError: a window could lie outside of the image, or start and padding are both given.
     """
 
+    def __init__(
+        self,
+        kernel_size: Pair,
+        stride: Pair | None = None,
+        padding: Pair = 0,
+        ceil_mode: bool = False,
+        *,
+        start: Pair | None = None,
+        output_size: Pair | None = None,
+        return_indices: bool = False,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, ceil_mode, start=start, output_size=output_size)
+        self.return_indices = return_indices
+
     def forward(self, x: Any) -> Any:
-        return functional.max_pool2d(x, **self._windows())
+        return functional.max_pool2d(x, **self._windows(), return_indices=self.return_indices)
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + (", return_indices" if self.return_indices else "")
 
 
 class MaxAbsPool2d(_Pool2d):

@@ -86,5 +86,5 @@ def _one_op(
         dtype = "int64" if i in integer else floating
         values[i] = graph.input(array.shape, dtype, f"x{i}", differentiate and i not in integer)
     for output in graph.add_node(op, values, op.kind):
-        graph.output(output, differentiate)
+        graph.output(output, differentiate and graph.dtype(output) != "int64")
     return _core.Executor(_core.Plan(graph, training)), list(arrays.values())

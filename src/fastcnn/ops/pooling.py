@@ -7,7 +7,7 @@ from typing import Any
 from fastcnn._arrays import Array, as_array
 from fastcnn._core import make_op
 from fastcnn.nn.options import Pair, nailbed_op, pool2d_op, pool_channels_op
-from fastcnn.ops._run import backward, forward, only
+from fastcnn.ops._run import backward, forward, forward_all, only
 
 
 def max_pool2d(
@@ -19,7 +19,8 @@ def max_pool2d(
     ceil_mode: bool = False,
     start: Pair | None = None,
     output_size: Pair | None = None,
-) -> Array:
+    return_indices: bool = False,
+) -> Any:
     """Largest element of each window; padding never is the largest.
 
     Args:
@@ -32,9 +33,11 @@ def max_pool2d(
             kernel) / stride) + 1, which is cuda-convnet's size.
         output_size: how many windows there are instead, cuda-convnet's `outputsX`. They are clipped at the
             far sides.
+        return_indices: also gives the place of the largest element in its image, row w + column.
 
     Returns:
-        (n, c, h_out, w_out), h_out = floor((h + 2 padding - kernel) / stride) + 1.
+        (n, c, h_out, w_out), h_out = floor((h + 2 padding - kernel) / stride) + 1; with return_indices a
+        tuple of it and the indices, int64.
 
     Raises:
         ShapeError: no window fits, or one would begin beyond the image.
@@ -42,6 +45,8 @@ def max_pool2d(
             or both.
     """
     windows = (kernel_size, stride, padding, ceil_mode, start, output_size)
+    if return_indices:
+        return tuple(forward_all(pool2d_op("max_pool2d", *windows, return_indices=True), x))
     return forward(pool2d_op("max_pool2d", *windows), x)
 
 

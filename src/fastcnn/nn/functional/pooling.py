@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastcnn._core import make_op
-from fastcnn.engine.tensor import apply
+from fastcnn.engine.tensor import apply, apply_all
 from fastcnn.nn.functional._inputs import shape_of_input, stream_of
 from fastcnn.nn.options import Pair, nailbed_op, pair_of, pool2d_op, pool_channels_op
 
@@ -19,9 +19,14 @@ def max_pool2d(
     *,
     start: Pair | None = None,
     output_size: Pair | None = None,
+    return_indices: bool = False,
 ) -> Any:
-    """Largest element of each window; stride defaults to kernel_size."""
-    return apply(pool2d_op("max_pool2d", kernel_size, stride, padding, ceil_mode, start, output_size), x)
+    """Largest element of each window; stride defaults to kernel_size. With return_indices also its place in
+    the image, row w + column, as int64 of the same shape: a tuple (y, indices)."""
+    windows = (kernel_size, stride, padding, ceil_mode, start, output_size)
+    if not return_indices:
+        return apply(pool2d_op("max_pool2d", *windows), x)
+    return apply_all(pool2d_op("max_pool2d", *windows, return_indices=True), x)
 
 
 def max_abs_pool2d(x: Any, *windows: Any, **options: Any) -> Any:
