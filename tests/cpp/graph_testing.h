@@ -15,6 +15,7 @@
 #include "op_testing.h"
 #include "ops/registry.h"
 #include "reference_backend.h"
+#include "wrapped_backend.h"
 
 namespace fastcnn::testing {
 
@@ -39,32 +40,14 @@ class TestOp : public Op {
   virtual void backward(const StepArgs& args) const = 0;
 };
 
-// Backends of other ops are asked for their kernels.
-class TestBackend final : public Backend {
+// Another backend, and the kernels that test ops bring with them.
+class TestBackend final : public WrappedBackend {
  public:
-  explicit TestBackend(BackendPtr other) : other_(std::move(other)) {}
-
-  std::string_view name() const override { return other_->name(); }
+  using WrappedBackend::WrappedBackend;
   std::unique_ptr<Kernel> make(const OpPtr& op, Pass pass, Specs x) const override {
     if (auto own = std::dynamic_pointer_cast<const TestOp>(op)) return std::make_unique<OwnKernel>(own, pass, x);
-    return other_->make(op, pass, x);
+    return WrappedBackend::make(op, pass, x);
   }
-  std::unique_ptr<Stream> make_stream() const override { return other_->make_stream(); }
-  Buffer allocate(std::size_t bytes) const override { return other_->allocate(bytes); }
-  ArenaPool& arenas() const override { return other_->arenas(); }
-  void copy(void* to, const void* from, std::size_t bytes, Stream& stream) const override {
-    other_->copy(to, from, bytes, stream);
-  }
-  void fill(View y, double value, Stream& stream) const override { other_->fill(y, value, stream); }
-  void accumulate(ConstView x, View y, Stream& stream) const override { other_->accumulate(x, y, stream); }
-  bool is_finite(ConstView x, Stream& stream) const override { return other_->is_finite(x, stream); }
-  void update(std::span<const ParameterStep> steps, Stream& stream) const override { other_->update(steps, stream); }
-  void update_piece(const ParameterStep& step, const GradientPiece& piece) const override {
-    other_->update_piece(step, piece);
-  }
-  void finish_pieces(const ParameterStep& step) const override { other_->finish_pieces(step); }
-  int workers() const override { return other_->workers(); }
-  void run(int workers, const std::function<void()>& body) const override { other_->run(workers, body); }
 
  private:
   class OwnKernel final : public Kernel {
@@ -86,8 +69,6 @@ class TestBackend final : public Backend {
     Pass pass_;
     Memory memory_;
   };
-
-  BackendPtr other_;
 };
 
 // The backend that tests of the graph run on: the CPU's or, with FASTCNN_TEST_BACKEND=reference, that of

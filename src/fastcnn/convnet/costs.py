@@ -1,4 +1,4 @@
-"""Cost layers: what training makes small. Each is the mean over samples of its sum, times its coefficient."""
+"""Cost layers: loss functions. Each is the mean over samples of its sum, times its coefficient."""
 
 from __future__ import annotations
 

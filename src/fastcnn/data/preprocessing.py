@@ -47,12 +47,12 @@ class Preprocessing:
         """
         *_, height, width = images.shape
         sample = sample_images(images) if isinstance(images, ImageFiles) else images
-        moments = (
-            [_moments(sample[:, c]) for c in range(sample.shape[1])]
+        statistics = (
+            [_mean_and_std(sample[:, c]) for c in range(sample.shape[1])]
             if sample.ndim == 4
-            else [_moments(sample)]
+            else [_mean_and_std(sample)]
         )
-        mean, std = ((m[0] if len(m) == 1 else m) for m in zip(*moments, strict=True))
+        mean, std = ((m[0] if len(m) == 1 else m) for m in zip(*statistics, strict=True))
         return cls((height, width), input_shape, mean, std, crop)
 
     @classmethod
@@ -104,7 +104,7 @@ class Preprocessing:
         )
 
 
-def _moments(plane: Bytes) -> tuple[float, float]:
+def _mean_and_std(plane: Bytes) -> tuple[float, float]:
     """Mean and standard deviation, in units of full white; without spread 1 for the latter."""
     counts = np.zeros(256, np.int64)
     for start in range(0, len(plane), 1024):  # bincount makes int64 of its input

@@ -31,13 +31,15 @@ struct Conv2dChoice {
     prepare(w, room.template shared<T>());
     return {room.template shared<T>(), room.after(weight_bytes)};
   }
-  // What prepare() depends on. The weights of backward_data may be cut as the images are, those of forward are not.
+  // What prepare() depends on. Whether weights are packed may depend on the number of pixels; the weights of backward_data
+  // may also be cut as the images are, those of forward are not.
   std::string prepared_form() const {
     std::string form(algorithm.name());
     form.append(" ").append(name_of(pass)).append(" ").append(name_of(dtype_of<T>));
     for (const std::int64_t extent : {p.c_in, p.c_out, p.groups, p.k_h, p.k_w, p.stride_h, p.stride_w, p.pad_h, p.pad_w,
                                       p.dilation_h, p.dilation_w})
       form.append(" ").append(std::to_string(extent));
+    form.append(" ").append(std::to_string(weight_bytes));
     if (pass == Conv2dPass::forward) return form;
     for (const std::int64_t extent : {p.n, p.h_in, p.w_in, p.h_out, p.w_out}) form.append(" ").append(std::to_string(extent));
     return form;

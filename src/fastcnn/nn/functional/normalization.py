@@ -36,14 +36,14 @@ def contrast_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k:
 
 
 def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """weight (x - mean) / sqrt(variance + eps) + bias, the moments over groups of channels of a sample."""
+    """weight (x - mean) / sqrt(variance + eps) + bias, by the statistics of groups of channels."""
     return apply(make_op("group_norm", groups=num_groups, eps=eps), x, weight, bias)
 
 
 def layer_norm(
     x: Any, normalized_shape: int | Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
-    """weight (x - mean) / sqrt(variance + eps) + bias, the moments over the last axes of a sample."""
+    """weight (x - mean) / sqrt(variance + eps) + bias, by the statistics of the last axes of a sample."""
     normalized = shape_of("layer_norm", normalized_shape)
     op = make_op("layer_norm", shape=normalized, eps=eps)
     shape = shape_of_input(x)
