@@ -2,6 +2,7 @@
 
 #include <map>
 #include <mutex>
+#include <tuple>
 #include <utility>
 
 namespace fastcnn {
@@ -31,11 +32,11 @@ const std::byte* PreparedParameters::update(Stream& stream) {
   if (is_current_ && current_->version == now && !may_change) return current_->data.get();
   is_current_ = false;
 
-  // What is in use, by its form and the parameters that it was made of.
-  using Key = std::pair<std::string, std::vector<const Parameter*>>;
+  // What is in use, by its device, its form and the parameters that it was made of.
+  using Key = std::tuple<const ArenaPool*, std::string, std::vector<const Parameter*>>;
   static std::mutex mutex;
   static std::map<Key, std::weak_ptr<const Shared>> store;
-  const Key key(kernel_.prepared_form(), parameters_);
+  const Key key(&backend_.arenas(), kernel_.prepared_form(), parameters_);
   {
     const std::lock_guard lock(mutex);
     std::weak_ptr<const Shared>& entry = store[key];

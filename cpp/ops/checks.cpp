@@ -14,27 +14,36 @@ void check_inputs(Specs x, std::size_t least, std::size_t most, std::string_view
                    " (" + std::string(names) + ")");
 }
 
-void check_floating(const Spec& spec, std::string_view name) {
+void check_floating(const Spec& spec) { check_floating(spec, "input", 0); }
+
+void check_floating(const Spec& spec, std::string_view name, std::optional<int> input) {
   if (is_floating(spec.dtype)) return;
-  throw DTypeError(std::string(name) + " has type " + name_of(spec.dtype) + ", expected float32 or float64");
+  throw DTypeError(std::string(name) + " has type " + name_of(spec.dtype) + ", expected float32 or float64", input);
 }
 
-void check_same_dtype(const Spec& spec, std::string_view name, const Spec& other, std::string_view other_name) {
+void check_same_dtype(const Spec& spec, std::string_view name, const Spec& other, std::string_view other_name,
+                      std::optional<int> input) {
   if (spec.dtype == other.dtype) return;
   throw DTypeError(std::string(name) + " has type " + name_of(spec.dtype) + ", expected " + name_of(other.dtype) +
-                   ", as " + std::string(other_name));
+                       ", as " + std::string(other_name),
+                   input);
 }
 
-void check_rank(const Spec& spec, int rank, std::string_view axes, std::string_view name) {
+void check_rank(const Spec& spec, int rank, std::string_view axes) { check_rank(spec, rank, axes, "input", 0); }
+
+void check_rank(const Spec& spec, int rank, std::string_view axes, std::string_view name, std::optional<int> input) {
   if (spec.shape.rank() == rank) return;
   throw ShapeError(std::string(name) + " has rank " + std::to_string(spec.shape.rank()) + ", expected " +
-                   std::to_string(rank) + " " + std::string(axes) + "; got " + spec.shape.str());
+                       std::to_string(rank) + " " + std::string(axes) + "; got " + spec.shape.str(),
+                   input);
 }
 
-void check_same_shape(const Spec& spec, std::string_view name, const Spec& other, std::string_view other_name) {
+void check_same_shape(const Spec& spec, std::string_view name, const Spec& other, std::string_view other_name,
+                      std::optional<int> input) {
   if (spec.shape == other.shape) return;
   throw ShapeError(std::string(name) + " has shape " + spec.shape.str() + ", expected " + other.shape.str() + ", as " +
-                   std::string(other_name));
+                       std::string(other_name),
+                   input);
 }
 
 void check_eps(double eps) {
@@ -59,11 +68,11 @@ void check_same(Specs x, std::size_t least) {
   if (x.size() < least || x.size() > most)
     throw ShapeError("got " + std::to_string(x.size()) + (x.size() == 1 ? " input" : " inputs") + ", expected " +
                      std::to_string(least) + " to " + std::to_string(most));
-  check_floating(x[0], "input 0");
+  check_floating(x[0], "input 0", 0);
   for (std::size_t i = 1; i < x.size(); ++i) {
     const std::string name = "input " + std::to_string(i);
-    check_same_dtype(x[i], name, x[0], "input 0");
-    check_same_shape(x[i], name, x[0], "input 0");
+    check_same_dtype(x[i], name, x[0], "input 0", static_cast<int>(i));
+    check_same_shape(x[i], name, x[0], "input 0", static_cast<int>(i));
   }
 }
 

@@ -1,7 +1,9 @@
-// What the ops' infer() functions have in common. Each check throws with what came and what was expected.
+// What the ops' infer() functions have in common. Each check throws with what came and what was expected; `input`, where
+// given, is the one that the error is about.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 #include "ops/op.h"
@@ -15,16 +17,20 @@ inline bool is_present(Specs x, std::size_t i) { return i < x.size() && x[i].sha
 void check_inputs(Specs x, std::size_t least, std::size_t most, std::string_view names);
 
 // Throws DTypeError: "input has type int64, expected float32 or float64".
-void check_floating(const Spec& spec, std::string_view name = "input");
+void check_floating(const Spec& spec);
+void check_floating(const Spec& spec, std::string_view name, std::optional<int> input = {});
 
 // Throws DTypeError: "bias has type float64, expected float32, as input".
-void check_same_dtype(const Spec& spec, std::string_view name, const Spec& other, std::string_view other_name);
+void check_same_dtype(const Spec& spec, std::string_view name, const Spec& other, std::string_view other_name,
+                      std::optional<int> input = {});
 
 // Throws ShapeError: "input has rank 2, expected 4 (n, c, h, w); got (8, 10)".
-void check_rank(const Spec& spec, int rank, std::string_view axes, std::string_view name = "input");
+void check_rank(const Spec& spec, int rank, std::string_view axes);
+void check_rank(const Spec& spec, int rank, std::string_view axes, std::string_view name, std::optional<int> input = {});
 
 // Throws ShapeError: "target has shape (4, 3), expected (4, 2), as input".
-void check_same_shape(const Spec& spec, std::string_view name, const Spec& other, std::string_view other_name);
+void check_same_shape(const Spec& spec, std::string_view name, const Spec& other, std::string_view other_name,
+                      std::optional<int> input = {});
 
 // Throws ValueError: "eps is -1, expected at least 0".
 void check_eps(double eps);

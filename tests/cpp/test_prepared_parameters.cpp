@@ -5,45 +5,31 @@
 #include <algorithm>
 #include <atomic>
 #include <thread>
+#include <utility>
 
 #include "graph_testing.h"
 
 namespace fastcnn::testing {
 namespace {
 
-// Another backend that counts the bytes which it allocated itself: of what is prepared, as arenas come from the pool.
-class CountingBackend final : public Backend {
+// A device of its own, which counts the bytes that it allocated itself: of what is prepared, as arenas come from its pool.
+class CountingBackend final : public WrappedBackend {
  public:
+  CountingBackend() : WrappedBackend(backend()) {}
   std::size_t alive_bytes() const { return *alive_; }
 
   Buffer allocate(std::size_t bytes) const override {
     *alive_ += bytes;
-    Buffer memory = other_->allocate(bytes);
+    Buffer memory = WrappedBackend::allocate(bytes);
     std::byte* const data = memory.get();
     return Buffer(data, [memory = std::move(memory), alive = alive_, bytes](std::byte*) { *alive -= bytes; });
   }
-
-  std::string_view name() const override { return other_->name(); }
-  std::unique_ptr<Kernel> make(const OpPtr& op, Pass pass, Specs x) const override { return other_->make(op, pass, x); }
-  std::unique_ptr<Stream> make_stream() const override { return other_->make_stream(); }
-  ArenaPool& arenas() const override { return other_->arenas(); }
-  void copy(void* to, const void* from, std::size_t bytes, Stream& stream) const override {
-    other_->copy(to, from, bytes, stream);
-  }
-  void fill(View y, double value, Stream& stream) const override { other_->fill(y, value, stream); }
-  void accumulate(ConstView x, View y, Stream& stream) const override { other_->accumulate(x, y, stream); }
-  bool is_finite(ConstView x, Stream& stream) const override { return other_->is_finite(x, stream); }
-  void update(std::span<const ParameterStep> steps, Stream& stream) const override { other_->update(steps, stream); }
-  void update_piece(const ParameterStep& step, const GradientPiece& piece) const override {
-    other_->update_piece(step, piece);
-  }
-  void finish_pieces(const ParameterStep& step) const override { other_->finish_pieces(step); }
-  int workers() const override { return other_->workers(); }
-  void run(int workers, const std::function<void()>& body) const override { other_->run(workers, body); }
+  ArenaPool& arenas() const override { return *pool_; }
 
  private:
-  BackendPtr other_ = backend();
   std::shared_ptr<std::atomic<std::size_t>> alive_ = std::make_shared<std::atomic<std::size_t>>(0);
+  std::unique_ptr<ArenaPool> pool_ =
+      std::make_unique<ArenaPool>([this](std::size_t bytes) { return WrappedBackend::allocate(bytes); });
 };
 
 // y = factor * x * w, of which factor * w is prepared; its form is its kind, of which the factor is a part.
@@ -211,6 +197,17 @@ TEST_F(PreparedParametersOfPlans, of_another_parameter_are_another_copy) {
   EXPECT_EQ(first.run(), 1200);
   EXPECT_EQ(second.run(), 1500);
   EXPECT_EQ(second.op->preparations, 1);
+}
+
+TEST_F(PreparedParametersOfPlans, on_another_device_are_another_copy) {
+  User here(*this, 2);
+  const auto first = std::exchange(device, std::make_shared<CountingBackend>());
+  User there(*this, 2);
+  EXPECT_EQ(here.run(), 600);
+  EXPECT_EQ(there.run(), 600);
+  EXPECT_NE(here.read(), there.read());
+  EXPECT_EQ(first->alive_bytes(), copy_bytes);
+  EXPECT_EQ(device->alive_bytes(), copy_bytes);
 }
 
 TEST_F(PreparedParametersOfPlans, are_freed_with_their_last_user) {

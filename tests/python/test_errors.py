@@ -105,3 +105,31 @@ def test_an_executor_refuses_what_its_plan_does_not_take():
 def test_a_call_without_inputs_is_refused():
     with pytest.raises(TypeError, match="TwoPaths: expected at least one input"):
         TwoPaths()()
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (
+            nn.MaxPool2d(2),
+            "1 (MaxPool2d 2x2): input has rank 2, expected 4 (n, c, h, w); got (2, 6), from 0; x=(2, 6)",
+        ),
+        (nn.BatchNorm2d(3), "1 (BatchNorm 6): input has 6 channels, expected 3, as gamma, from 0; x=(2, 6)"),
+        (nn.Linear(3, 4), "1 (Linear 3→4): input has 6 features, expected 3, from 0; x=(2, 6)"),
+    ],
+)
+def test_an_input_that_does_not_fit_is_told_with_the_layer_before(layer, message):
+    with pytest.raises(fastcnn.ShapeError) as error:
+        nn.Sequential(nn.ReLU(), layer)(np.zeros((2, 6), np.float32))
+    assert str(error.value) == message
+
+
+def test_an_input_of_a_wrong_type_is_told_with_where_it_comes_from():
+    graph = fastcnn._core.Graph()
+    x = graph.input((2, 3, 4, 4), "int64", "x")
+    with pytest.raises(TypeError) as error:
+        graph.add(fastcnn._core.make_op("max_pool2d", kernel=2), [x], "pool")
+    assert str(error.value) == (
+        "pool (MaxPool2d 2x2): input has type int64, expected float32 or float64, from input x; "
+        "x=(2, 3, 4, 4)"
+    )
