@@ -135,7 +135,7 @@ class Runner {
     std::vector<ParameterPtr> parameters;
     for (const GraphParameter& p : executor_.plan().graph().parameters())
       if (p.parameter->requires_grad) parameters.push_back(p.parameter);
-    optimizer_ = std::make_unique<Sgd>(std::vector{parameters}, cpu_backend());
+    optimizer_ = std::make_unique<Sgd>(ParameterGroups{parameters}, cpu_backend());
     optimizer_->configure(0, {.lr = 1e-3, .momentum = 0.9, .weight_decay = 5e-4});
   }
 
