@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "ops/activation.h"
 #include "ops/checks.h"
+#include "ops/fused_epilogue.h"
 
 namespace fastcnn {
 
@@ -126,12 +127,8 @@ std::int64_t ConvTranspose2d::macs(Specs x) const {
 }
 
 OpPtr ConvTranspose2d::fused_with(const Epilogue& epilogue, Specs) const {
-  const auto* f = std::get_if<Activation>(&epilogue);
-  const bool taken = options_.activation.kind != Activation::Kind::identity;
-  if (f == nullptr || taken || !f->gradient_from_output()) return nullptr;
-  Options options = options_;
-  options.activation = *f;
-  return std::make_shared<ConvTranspose2d>(std::move(options));
+  const std::optional<Options> options = with_activation(options_, epilogue);
+  return options ? std::make_shared<ConvTranspose2d>(*options) : nullptr;
 }
 
 }  // namespace fastcnn

@@ -4,6 +4,7 @@
 #include "ops/activation.h"
 #include "ops/channel_norm.h"
 #include "ops/checks.h"
+#include "ops/fused_epilogue.h"
 
 namespace fastcnn {
 
@@ -26,23 +27,9 @@ Attributes Linear::attributes() const {
   return attributes;
 }
 
-// An activation is the last of them, a norm the first, and each is there once.
 OpPtr Linear::fused_with(const Epilogue& epilogue, Specs x) const {
-  if (options_.activation.kind != Activation::Kind::identity) return nullptr;
-  Options options = options_;
-  if (const auto* f = std::get_if<Activation>(&epilogue)) {
-    if (!f->gradient_from_output()) return nullptr;
-    options.activation = *f;
-  } else {
-    if (options_.residual || x.size() != places()) return nullptr;
-    if (const auto* norm = std::get_if<ChannelNorm>(&epilogue)) {
-      if (options_.norm) return nullptr;
-      options.norm = *norm;
-    } else {
-      options.residual = true;
-    }
-  }
-  return std::make_shared<Linear>(options);
+  const std::optional<Options> options = with_epilogue(options_, epilogue, x.size() == places());
+  return options ? std::make_shared<Linear>(*options) : nullptr;
 }
 
 std::string Linear::describe(Specs x) const {

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "ops/activation.h"
 #include "ops/checks.h"
+#include "ops/fused_epilogue.h"
 
 namespace fastcnn {
 
@@ -97,12 +98,8 @@ Needs LocallyConnected2d::backward_needs(Specs) const {
 std::int64_t LocallyConnected2d::macs(Specs x) const { return x[0].shape[0] * x[1].shape.numel(); }
 
 OpPtr LocallyConnected2d::fused_with(const Epilogue& epilogue, Specs) const {
-  const auto* f = std::get_if<Activation>(&epilogue);
-  const bool taken = options_.activation.kind != Activation::Kind::identity;
-  if (f == nullptr || taken || !f->gradient_from_output()) return nullptr;
-  Options options = options_;
-  options.activation = *f;
-  return std::make_shared<LocallyConnected2d>(options);
+  const std::optional<Options> options = with_activation(options_, epilogue);
+  return options ? std::make_shared<LocallyConnected2d>(*options) : nullptr;
 }
 
 }  // namespace fastcnn
