@@ -68,6 +68,20 @@ def test_each_optimizer_has_defaults_of_its_own() -> None:
     assert {"optimizer": "adamw", "betas": [0.8, 0.95]}.items() <= adamw.to_dict().items()
 
 
+def test_another_optimizer_than_the_files_has_its_own_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text('optimizer = "adamw"\nlr = 0.5\nbetas = [0.8, 0.9]\nepochs = 3\n')
+    sgd = parsed("--config", file, "--optimizer", "sgd")
+    assert (sgd.epochs, sgd.lr) == (3, 0.02)
+    assert sgd.optimizer_options == {"momentum": 0.9, "weight_decay": 4e-3}
+    for options in ((), ("--optimizer", "adamw")):
+        same = parsed("--config", file, *options)
+        assert (same.lr, same.optimizer_options["betas"]) == (0.5, [0.8, 0.9])
+    file.write_text("lr = 0.5\nmomentum = 0.5\n")  # of before there were others
+    assert parsed("--config", file, "--optimizer", "adam").lr == 1e-3
+    assert parsed("--config", file, "--optimizer", "sgd").optimizer_options["momentum"] == 0.5
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

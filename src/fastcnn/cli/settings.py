@@ -1,7 +1,8 @@
 """What one training is made of, from the command line, a TOML file and defaults.
 
 One rule says which value holds: command-line options override the file (--config, or config.toml of the run
-that --resume goes on with), which overrides the defaults of the model.
+that --resume goes on with), which overrides the defaults of the model. Where the command line names another
+optimiser than the file, the file's settings of its optimiser, the learning rate among them, don't count.
 """
 
 from __future__ import annotations
@@ -87,6 +88,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     given = {name: value for name, value in vars(arguments).items() if name in options and value is not None}
     file = _file_of(arguments, given)
     stored = {} if file is None else read_config(file, _parser())
+    if given.get("optimizer") not in (None, stored.get("optimizer", optimizers.DEFAULT)):
+        stored = {name: value for name, value in stored.items() if name not in ("lr", *optimizers.OPTIONS)}
     chosen = {**stored, **given}
     chosen = {**_defaults(chosen.get("model", Settings.model), chosen.get("optimizer")), **chosen}
     if "weights" in chosen:
