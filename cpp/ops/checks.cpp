@@ -7,9 +7,9 @@
 
 namespace fastcnn {
 
-void check_inputs(Specs x, std::size_t least, std::size_t most, std::string_view names) {
-  if (x.size() >= least && x.size() <= most) return;
-  const std::string range = std::to_string(least) + (least == most ? "" : " to " + std::to_string(most));
+void check_inputs(Specs x, std::size_t min, std::size_t max, std::string_view names) {
+  if (x.size() >= min && x.size() <= max) return;
+  const std::string range = std::to_string(min) + (min == max ? "" : " to " + std::to_string(max));
   throw ShapeError("got " + std::to_string(x.size()) + (x.size() == 1 ? " input" : " inputs") + ", expected " + range +
                    " (" + std::string(names) + ")");
 }
@@ -63,11 +63,11 @@ void check_gamma_beta(Specs x, const Shape& expected) {
   }
 }
 
-void check_same(Specs x, std::size_t least) {
-  constexpr std::size_t most = 32;  // bits of Needs::x
-  if (x.size() < least || x.size() > most)
+void check_same(Specs x, std::size_t min) {
+  constexpr std::size_t max = 32;  // bits of Needs::x
+  if (x.size() < min || x.size() > max)
     throw ShapeError("got " + std::to_string(x.size()) + (x.size() == 1 ? " input" : " inputs") + ", expected " +
-                     std::to_string(least) + " to " + std::to_string(most));
+                     std::to_string(min) + " to " + std::to_string(max));
   check_floating(x[0], "input 0", 0);
   for (std::size_t i = 1; i < x.size(); ++i) {
     const std::string name = "input " + std::to_string(i);

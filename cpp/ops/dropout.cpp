@@ -32,7 +32,10 @@ OpPtr Dropout::make(AttributeReader& attributes) {
   return std::make_shared<Dropout>(p, stream, scaling_of(attributes.text("scaling", "training")));
 }
 
-Attributes Dropout::attributes() const { return {{"p", p_}, {"stream", stream_}, {"scaling", std::string(names[static_cast<std::size_t>(scaling_)])}}; }
+Attributes Dropout::attributes() const {
+  const std::string scaling(names[static_cast<std::size_t>(scaling_)]);
+  return {{"p", p_}, {"stream", stream_}, {"scaling", scaling}};
+}
 
 std::string Dropout::describe(Specs) const {
   std::ostringstream out;

@@ -7,7 +7,9 @@
 
 namespace fastcnn {
 
-OpPtr Flatten::make(AttributeReader& attributes) { return std::make_shared<Flatten>(attributes.integer("start_dim", 1)); }
+OpPtr Flatten::make(AttributeReader& attributes) {
+  return std::make_shared<Flatten>(attributes.integer("start_dim", 1));
+}
 
 Attributes Flatten::attributes() const { return {{"start_dim", start_dim_}}; }
 

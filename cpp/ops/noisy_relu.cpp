@@ -6,7 +6,9 @@ namespace fastcnn {
 
 NoisyRelu::NoisyRelu(std::int64_t stream) : stream_(stream) { check_random_stream(stream); }
 
-OpPtr NoisyRelu::make(AttributeReader& attributes) { return std::make_shared<NoisyRelu>(attributes.integer("stream", 0)); }
+OpPtr NoisyRelu::make(AttributeReader& attributes) {
+  return std::make_shared<NoisyRelu>(attributes.integer("stream", 0));
+}
 
 Attributes NoisyRelu::attributes() const { return {{"stream", stream_}}; }
 

@@ -109,18 +109,23 @@ class OpRunner {
 
   // `statistics_of_y`, when given, has room for Memory::statistics.
   const Tensor& forward(const std::byte* statistics_of_x = nullptr, std::byte* statistics_of_y = nullptr) {
-    y_ = outputs_of(*forward_, {.saved = saved(),
+    y_ = outputs_of(*forward_, {.x = {},
+                                .y = {},
+                                .saved = saved(),
                                 .run = &run_,
                                 .statistics_of_x = statistics_of_x,
                                 .statistics_of_y = statistics_of_y});
     return y_[0];
   }
   // After forward: y once more, from what that saved.
-  Tensor recompute() { return outputs_of(*backend_->make(op_, Pass::recompute, specs_), {.saved = saved(), .run = &run_})[0]; }
+  Tensor recompute() {
+    const std::unique_ptr<Kernel> kernel = backend_->make(op_, Pass::recompute, specs_);
+    return outputs_of(*kernel, {.x = {}, .y = {}, .saved = saved(), .run = &run_})[0];
+  }
   // y at inference, where nothing is saved or prepared.
   Tensor inference() {
     const RunContext run{.training = false, .random = run_.random};
-    return outputs_of(*backend_->make(op_, Pass::inference, specs_), {.run = &run})[0];
+    return outputs_of(*backend_->make(op_, Pass::inference, specs_), {.x = {}, .y = {}, .run = &run})[0];
   }
 
   // After forward. Gradients of the inputs that are there, floating-point, differentiable and `wanted` (all,

@@ -44,6 +44,77 @@ TEST(Registry, makes_an_equal_op_of_the_attributes_of_one) {
   }
 }
 
+using Integers = std::vector<std::int64_t>;
+using Reals = std::vector<double>;
+
+// Of each kind that has attributes: values other than those of absent ones.
+const std::vector<std::pair<std::string_view, Attributes>> unusual = {
+    {"activation", {{"function", "tanh"}, {"a", 1.5}, {"b", 0.5}}},
+    {"add", {{"coefficients", Reals{0.5, -2}}, {"activation", "tanh"}, {"a", 1.5}, {"b", 0.5}}},
+    {"avg_pool2d",
+     {{"kernel", Integers{3, 4}}, {"stride", Integers{2, 5}}, {"pad", Integers{1, 2}}, {"ceil_mode", true},
+      {"count_include_pad", false}, {"activation", "relu"}}},
+    {"avg_pool2d", {{"kernel", Integers{3, 4}}, {"sum", true}, {"start", Integers{-1, 2}}, {"output", Integers{2, 3}}}},
+    {"avg_pool2d", {{"output", Integers{2, 3}}}},
+    {"batch_norm",
+     {{"eps", 0.25}, {"momentum", 0.75}, {"batch_statistics", false}, {"residual", true}, {"activation", "relu"}}},
+    {"binary_cross_entropy", {{"from_logits", false}, {"reduction", "sum"}}},
+    {"color_transform", {{"to", "lab"}, {"center", true}}},
+    {"concat", {{"axis", std::int64_t{-2}}}},
+    {"conv2d",
+     {{"stride", Integers{2, 3}}, {"pad", Integers{1, 2}}, {"dilation", Integers{3, 2}}, {"groups", std::int64_t{4}},
+      {"algorithm", "im2col"}, {"activation", "tanh"}, {"a", 1.5}, {"norm_eps", 0.25}, {"residual", true}}},
+    {"conv_transpose2d",
+     {{"stride", Integers{2, 3}}, {"pad", Integers{1, 2}}, {"output_pad", Integers{0, 1}},
+      {"dilation", Integers{3, 2}}, {"groups", std::int64_t{4}}, {"algorithm", "im2col"}, {"activation", "relu"}}},
+    {"dropout", {{"p", 0.25}, {"stream", std::int64_t{7}}, {"scaling", "inference"}}},
+    {"flatten", {{"start_dim", std::int64_t{-2}}}},
+    {"gaussian_blur", {{"size", std::int64_t{7}}, {"sigma", 2.5}}},
+    {"group_norm", {{"groups", std::int64_t{4}}, {"eps", 0.25}}},
+    {"layer_norm", {{"shape", Integers{3, 2}}, {"eps", 0.25}}},
+    {"linear", {{"activation", "tanh"}, {"b", 0.5}, {"norm_eps", 0.25}, {"residual", true}}},
+    {"local_response_norm",
+     {{"size", std::int64_t{3}}, {"alpha", 0.5}, {"beta", 0.25}, {"k", 2.0}, {"blocked", true}}},
+    {"locally_connected2d",
+     {{"stride", Integers{2, 3}}, {"pad", Integers{1, 2}}, {"dilation", Integers{3, 2}}, {"groups", std::int64_t{4}},
+      {"activation", "relu"}}},
+    {"max_pool2d", {{"kernel", Integers{3, 4}}, {"abs", true}, {"activation", "relu"}}},
+    {"max_pool2d", {{"kernel", Integers{3, 4}}, {"return_indices", true}}},
+    {"noisy_relu", {{"stream", std::int64_t{7}}}},
+    {"pad2d", {{"padding", Integers{1, 2, 3, 4}}, {"value", 0.5}}},
+    {"pad2d", {{"padding", Integers{1, 2, 3, 4}}, {"mode", "reflect"}}},
+    {"pixel_shuffle", {{"factor", std::int64_t{3}}, {"order", "dcr"}, {"inverse", true}}},
+    {"pool_channels",
+     {{"size", std::int64_t{3}}, {"stride", std::int64_t{2}}, {"start", std::int64_t{-1}},
+      {"output", std::int64_t{4}}, {"pool", "avg"}}},
+    {"reshape", {{"shape", Integers{2, -1, 3}}}},
+    {"resize2d",
+     {{"output", Integers{2, 3}}, {"mode", "bilinear"}, {"coordinates", "align_corners"}, {"scale", Reals{0.5, 2.5}}}},
+    {"slice", {{"start", std::int64_t{2}}, {"stop", std::int64_t{5}}, {"axis", std::int64_t{-1}}}},
+    {"softmax", {{"axis", std::int64_t{-1}}}},
+    {"softmax_cross_entropy",
+     {{"reduction", "sum"}, {"ignore_index", std::int64_t{3}}, {"label_smoothing", 0.25}}},
+    {"spatial_norm", {{"size", std::int64_t{3}}, {"alpha", 0.5}, {"beta", 0.25}, {"k", 2.0}, {"contrast", true}}},
+    {"split", {{"sizes", Integers{1, 2, 3}}, {"axis", std::int64_t{-1}}}},
+    {"squared_error", {{"reduction", "sum"}}},
+    {"stochastic_pool2d", {{"kernel", Integers{3, 4}}, {"sample", false}, {"stream", std::int64_t{7}}}},
+    {"untied_bias", {{"activation", "tanh"}, {"a", 1.5}, {"b", 0.5}}},
+};
+
+TEST(Registry, ops_tell_the_attributes_they_were_made_of) {
+  for (const auto& [kind, attributes] : unusual) {
+    const OpPtr op = make_op(kind, attributes);
+    const Attributes told = op->attributes();
+    for (const auto& [name, value] : attributes) {
+      const auto found = told.find(name);
+      ASSERT_NE(found, told.end()) << kind << ": " << name;
+      EXPECT_EQ(found->second, value) << kind << ": " << name;
+    }
+    EXPECT_EQ(make_op(kind, told)->attributes(), told) << kind;
+    EXPECT_EQ(make_op(kind, told)->describe({}), op->describe({})) << kind;
+  }
+}
+
 TEST(Registry, makes_fused_ops_of_their_attributes) {
   const std::vector<Spec> images{{{1, 2, 3, 3}}, {{4, 2, 3, 3}}, {{4}}}, rows{{{2, 8}}, {{3, 8}}, {{3}}};
   for (const auto& [kind, x] : {std::pair{"conv2d", images}, {"linear", rows}}) {
