@@ -54,14 +54,14 @@ static inline PoolSpan pixels_of_window(const PoolAxis& axis, int64_t o) {
   return {begin < 0 ? 0 : begin, end < axis.in ? end : axis.in};
 }
 
-static inline int64_t most_pixels_of_window(const PoolAxis& axis) {
+static inline int64_t max_pixels_of_window(const PoolAxis& axis) {
   if (axis.kernel > 0) return axis.kernel;
   const int64_t most = (axis.in + axis.out - 1) / axis.out + 1;
   return most < axis.in ? most : axis.in;
 }
 
 // One more than the largest number that a tap can have.
-static inline int64_t pool_taps(const Pooling& p) { return most_pixels_of_window(p.h) * most_pixels_of_window(p.w); }
+static inline int64_t pool_taps(const Pooling& p) { return max_pixels_of_window(p.h) * max_pixels_of_window(p.w); }
 
 // The windows that hold a pixel, perhaps none, from those of a pixel before it, or {0, 0}.
 static inline PoolSpan windows_of_pixel(const PoolAxis& axis, int64_t pixel, PoolSpan windows) {
@@ -71,7 +71,7 @@ static inline PoolSpan windows_of_pixel(const PoolAxis& axis, int64_t pixel, Poo
 }
 
 // A bound for the windows that hold one of `pixels` neighbouring pixels.
-static inline int64_t most_windows_of_pixels(const PoolAxis& axis, int64_t pixels) {
+static inline int64_t max_windows_of_pixels(const PoolAxis& axis, int64_t pixels) {
   const int64_t most = axis.kernel == 0 ? (pixels * axis.out + axis.in - 1) / axis.in + 1
                                         : (pixels + axis.kernel - 2) / axis.stride + 1;
   return most < axis.out ? most : axis.out;

@@ -26,7 +26,7 @@ const char* const names[] = {"winograd_4x3", "winograd_2x3", "winograd_4x5", "wi
 
 std::int64_t kernel_of(const std::string& name) { return name.ends_with("x5") ? 5 : 3; }
 
-// Of rounding errors, by the points of the transforms: cpu/generic/winograd_points.h.
+// Of rounding errors, by the points of the transforms: backend/cpu/generic/winograd_points.h.
 double growth_of(const std::string& name) { return name == "winograd_4x5" ? 4 : 1; }
 
 struct Case {

@@ -1,4 +1,4 @@
-// What a provider of cpu/gemm.h defines. Only gemm.cpp and the providers include this.
+// What a provider of backend/cpu/gemm.h defines. Only gemm.cpp and the providers include this.
 #pragma once
 
 #include <string>

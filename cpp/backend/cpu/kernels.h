@@ -190,7 +190,7 @@ struct NormalizationKernels {
                                  int64_t n);
 
   // Mean and biased variance of n elements; n >= 1.
-  void (*row_moments)(const T* x, int64_t n, T* mean, T* variance);
+  void (*row_statistics)(const T* x, int64_t n, T* mean, T* variance);
   // y = gamma v + beta with v = (x - mean) inverse; y may be x.
   void (*layer_norm)(const LayerNormRow<T>& row, T* y);
   // dx = inverse (g - mean of g - v * mean of g v) with g = gamma dy; adds dy v to dgamma and dy to dbeta. Each of the
@@ -198,7 +198,7 @@ struct NormalizationKernels {
   void (*layer_norm_gradient)(const LayerNormRow<T>& row, const T* dy, T* dx, T* dgamma, T* dbeta);
 
   // Mean of each column of rows at distance `stride`, and its sum of squared distances from that mean; rows >= 1.
-  void (*moments)(const T* x, int64_t stride, int64_t rows, int64_t cols, T* mean, T* m2);
+  void (*statistics)(const T* x, int64_t stride, int64_t rows, int64_t cols, T* mean, T* m2);
   void (*batch_norm)(const BatchNormBlock<T>& block);
   // Column sums of dz and of dz (x - mean); writes dz.
   void (*batch_norm_sums)(const BatchNormGradientBlock<T>& block, T* sum_dz, T* sum_dz_x);
@@ -271,7 +271,7 @@ struct DepthwiseKernels {
   void (*depthwise_weights_row)(const DepthwiseWeightsRow<T>& row);  // adds to dw
 };
 
-// Pools that hand on one element of each window. index: for each y the number of its tap, row * most_pixels_of_window
+// Pools that hand on one element of each window. index: for each y the number of its tap, row * max_pixels_of_window
 // + column in the part of the window that is in the image, or pool_taps() where none is handed on.
 template <class T, class Index>
 struct PoolWinnerKernels {
@@ -358,9 +358,9 @@ struct WinogradKernels {
                          T* sums, T* dx, int64_t pixel_stride);
   // G g G^T of the filters w (outputs, r, r, inputs), c_in apart from tap to tap, as one panel of b for
   // `multiply` at each position. weights: p is the input channel, outputs <= GemmKernels::cols.
-  // The others: p is the output channel, inputs <= GemmKernels::cols; weights_turned: of filters turned round.
+  // The others: p is the output channel, inputs <= GemmKernels::cols; weights_rotated: of filters rotated by 180 degrees.
   void (*weights)(const T* w, int64_t c_in, int64_t inputs, int64_t outputs, int64_t position_stride, T* u);
-  void (*weights_turned)(const T* w, int64_t c_in, int64_t inputs, int64_t outputs, int64_t position_stride, T* u);
+  void (*weights_rotated)(const T* w, int64_t c_in, int64_t inputs, int64_t outputs, int64_t position_stride, T* u);
   void (*weights_transposed)(const T* w, int64_t c_in, int64_t inputs, int64_t outputs, int64_t position_stride, T* u);
   // dw = G^T du G, du row-major (outputs x inputs).
   void (*weight_gradient)(const WinogradMatrix<const T>& du, int64_t inputs, int64_t outputs, T* dw, int64_t c_in);

@@ -22,10 +22,10 @@ template <class F>
 double best_rate(F&& run) {
   using Clock = std::chrono::steady_clock;
   constexpr std::chrono::milliseconds enough{200};
-  constexpr int least_runs = 3;
+  constexpr int min_runs = 3;
   double best = 0;
   const Clock::time_point begin = Clock::now();
-  for (int i = 0; i < least_runs || Clock::now() - begin < enough; ++i) {
+  for (int i = 0; i < min_runs || Clock::now() - begin < enough; ++i) {
     const Clock::time_point start = Clock::now();
     const auto amount = static_cast<double>(run());
     best = std::max(best, amount / std::chrono::duration<double>(Clock::now() - start).count());

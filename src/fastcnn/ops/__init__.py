@@ -13,49 +13,7 @@ All raise ShapeError (a ValueError) for extents that don't fit, ValueError for o
 TypeError for elements of the wrong type.
 """
 
-from fastcnn.ops.convolution import (
-    conv2d,
-    conv2d_backward,
-    conv_transpose2d,
-    conv_transpose2d_backward,
-    gather_channels,
-    gather_channels_backward,
-    locally_connected2d,
-    locally_connected2d_backward,
-    untied_bias,
-    untied_bias_backward,
-)
-from fastcnn.ops.images import (
-    convnet_resize,
-    convnet_resize_backward,
-    crop2d,
-    crop2d_backward,
-    interpolate,
-    interpolate_backward,
-    pad2d,
-    pad2d_backward,
-    rgb_to_lab,
-    rgb_to_lab_backward,
-    rgb_to_yuv,
-    rgb_to_yuv_backward,
-)
-from fastcnn.ops.layers import (
-    dropout,
-    dropout_backward,
-    linear,
-    linear_backward,
-)
-from fastcnn.ops.losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_backward,
-    cross_entropy,
-    cross_entropy_backward,
-    softmax,
-    softmax_backward,
-    squared_error,
-    squared_error_backward,
-)
-from fastcnn.ops.neurons import (
+from fastcnn.ops.activations import (
     abs_tanh,
     abs_tanh_backward,
     absolute,
@@ -100,6 +58,48 @@ from fastcnn.ops.neurons import (
     square_backward,
     tanh,
     tanh_backward,
+)
+from fastcnn.ops.convolution import (
+    conv2d,
+    conv2d_backward,
+    conv_transpose2d,
+    conv_transpose2d_backward,
+    gather_channels,
+    gather_channels_backward,
+    locally_connected2d,
+    locally_connected2d_backward,
+    untied_bias,
+    untied_bias_backward,
+)
+from fastcnn.ops.images import (
+    convnet_resize,
+    convnet_resize_backward,
+    crop2d,
+    crop2d_backward,
+    interpolate,
+    interpolate_backward,
+    pad2d,
+    pad2d_backward,
+    rgb_to_lab,
+    rgb_to_lab_backward,
+    rgb_to_yuv,
+    rgb_to_yuv_backward,
+)
+from fastcnn.ops.layers import (
+    dropout,
+    dropout_backward,
+    linear,
+    linear_backward,
+)
+from fastcnn.ops.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_backward,
+    cross_entropy,
+    cross_entropy_backward,
+    softmax,
+    softmax_backward,
+    squared_error,
+    squared_error_backward,
 )
 from fastcnn.ops.normalization import (
     batch_norm,

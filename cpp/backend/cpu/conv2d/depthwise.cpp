@@ -103,12 +103,12 @@ struct WeightsCut {
   std::int64_t bands;
 
   explicit WeightsCut(const Conv2dProblem& p) {
-    constexpr std::int64_t enough_tasks = 32, least_elements = 1 << 14;
+    constexpr std::int64_t enough_tasks = 32, min_elements = 1 << 14;
     channels = std::min<std::int64_t>(p.c_in, 256);
     channel_blocks = ceil_div(p.c_in, channels);
     const std::int64_t rows = p.n * p.h_out;
-    const std::int64_t least_rows = ceil_div(least_elements, p.w_out * channels);
-    band_rows = std::max(least_rows, ceil_div(rows * channel_blocks, enough_tasks));
+    const std::int64_t min_rows = ceil_div(min_elements, p.w_out * channels);
+    band_rows = std::max(min_rows, ceil_div(rows * channel_blocks, enough_tasks));
     bands = ceil_div(rows, band_rows);
   }
   std::int64_t sums(const Conv2dProblem& p) const { return (bands + 1) * p.taps() * p.c_in; }

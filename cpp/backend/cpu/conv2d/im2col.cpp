@@ -91,8 +91,8 @@ struct BandCut {
 
   explicit BandCut(const Conv2dProblem& p) {
     constexpr std::int64_t enough_pixels = 192;
-    const std::int64_t most_images = std::max<std::int64_t>(1, 2 * p.n * p.groups / enough_tasks);
-    images = std::clamp<std::int64_t>(enough_pixels / (p.h_out * p.w_out), 1, std::min(p.n, most_images));
+    const std::int64_t max_images = std::max<std::int64_t>(1, 2 * p.n * p.groups / enough_tasks);
+    images = std::clamp<std::int64_t>(enough_pixels / (p.h_out * p.w_out), 1, std::min(p.n, max_images));
     image_cuts = ceil_div(p.n, images);
     const std::int64_t reach = (p.k_h - 1) * p.dilation_h + 1;
     const std::int64_t wanted = ceil_div(enough_tasks, image_cuts * p.groups);

@@ -1,5 +1,5 @@
 // What the passes of the implicit convolution share: cutting images into pieces for tasks, and the rows of
-// such a piece as the kernels of cpu/implicit.h read them.
+// such a piece as the kernels of backend/cpu/implicit.h read them.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +31,7 @@ inline bool reads_in_place(const Windows2d& g, std::int64_t groups, std::int64_t
   return g.pad_w <= 0 && covered_cols(g) - g.pad_w <= g.w_in && (groups == 1 || channels >= shortest_run);
 }
 
-// Taps in one run, cpu/implicit.h.
+// Taps in one run, backend/cpu/implicit.h.
 inline std::int64_t run_length(const Windows2d& g, std::int64_t groups, std::int64_t channels) {
   const bool contiguous = groups == 1 || !reads_in_place(g, groups, channels);
   return contiguous && g.dilation_w == 1 ? g.k_w * channels : channels;
@@ -79,7 +79,7 @@ struct ImageRows {
   const T* x;          // first tap of the windows of column 0, in row `first` of the first image
   std::int64_t first;  // row of the image
   std::int64_t image_step, row_step, pixel_step;
-  std::int64_t runs, run, run_step;  // cpu/implicit.h
+  std::int64_t runs, run, run_step;  // backend/cpu/implicit.h
 
   ImageRows(const Windows2d& g, std::int64_t groups, std::int64_t channels, const T* image_data,
             std::int64_t group, std::int64_t image, std::int64_t image_end, std::int64_t row, std::int64_t row_end,

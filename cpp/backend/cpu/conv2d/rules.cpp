@@ -56,8 +56,8 @@ double winograd_cost(const Conv2dProblem& p, std::int64_t m, Conv2dPass pass) {
 }
 
 std::string_view against_winograd(std::string_view algorithm, const Conv2dProblem& p, Conv2dPass pass) {
-  const std::int64_t least_in = pass == Conv2dPass::forward ? 16 : 8;
-  if (p.group_in() < least_in || p.group_out() < 8) return "few channels";
+  const std::int64_t min_in = pass == Conv2dPass::forward ? 16 : 8;
+  if (p.group_in() < min_in || p.group_out() < 8) return "few channels";
   const bool has_large_tiles = algorithm.starts_with("winograd_4");
   const double cost = winograd_cost(p, has_large_tiles ? 4 : 2, pass);
   if (cost > static_cast<double>(p.pixels() * p.taps())) return "few or partial tiles";

@@ -1,6 +1,6 @@
-// Winograd's minimal filtering: tiles of the image and filters are transformed (cpu/generic/winograd_points.h),
+// Winograd's minimal filtering: tiles of the image and filters are transformed (backend/cpu/generic/winograd_points.h),
 // a product of matrices over channels is taken at each position of a transformed tile, and its result is
-// transformed back. The gradient to x is the same with the filters turned round or, where that takes more tiles, the
+// transformed back. The gradient to x is the same with the filters rotated by 180 degrees or, where that takes more tiles, the
 // transpose of forward; the gradient to w multiplies transformed tiles of x and dy, summed over all tiles.
 #include <algorithm>
 
@@ -70,7 +70,7 @@ class Winograd final : public Conv2dAlgorithm<T> {
     constexpr std::int64_t block = 64;  // input channels of the correlation in a task
     const Correlation<T> c(f_, p, pass);
     const Filters<T> filters(c);
-    const auto backward = sums_windows(c, p, pass) ? table().weights_transposed : table().weights_turned;
+    const auto backward = sums_windows(c, p, pass) ? table().weights_transposed : table().weights_rotated;
     const std::int64_t blocks = ceil_div(c.inputs, block);
     const std::int64_t bytes = f_.positions() * filters.cols * std::min(block, c.inputs) * sizeof(T);
     parallel_for(p.groups * filters.panels * blocks, 2 * bytes, [&](std::int64_t task, int) {

@@ -186,7 +186,7 @@ struct WeightCut {
 
   WeightCut(const Filtering& f, const Conv2dProblem& p) {
     constexpr std::int64_t size = sizeof(T);
-    constexpr std::int64_t most_depth = 192;  // tiles in one product: its panels stay in the first-level cache
+    constexpr std::int64_t max_depth = 192;  // tiles in one product: its panels stay in the first-level cache
     const std::int64_t rows = ceil_div(p.h_out, f.m);
     const std::int64_t cols = ceil_div(p.w_out, f.m);
     in = tiles_of(p.h_in, p.w_in, rows, cols, p.pad_h, p.pad_w);
@@ -197,8 +197,8 @@ struct WeightCut {
     du_row = round_up(p.group_in(), lanes);
     v_row = row_stride<T>(p.group_in());
     const std::int64_t row_bytes = f.positions() * du_row * size;  // of the sums of one output channel
-    constexpr std::int64_t least_part = 32;
-    by_parts = p.group_out() * row_bytes <= cache_bytes && all_tiles * p.groups >= enough_tasks / 2 * least_part;
+    constexpr std::int64_t min_part = 32;
+    by_parts = p.group_out() * row_bytes <= cache_bytes && all_tiles * p.groups >= enough_tasks / 2 * min_part;
     outputs = by_parts ? p.group_out() : std::min(p.group_out(), round_up(shared_bytes / row_bytes, 4 * lanes));
     m_row = row_stride<T>(outputs);
     const std::int64_t tile_bytes = f.positions() * (v_row + m_row) * size;
@@ -206,12 +206,12 @@ struct WeightCut {
     part_tiles = all_tiles;
     if (by_parts) {
       const std::int64_t room = cache_bytes * 3 / 2 - outputs * row_bytes;
-      parts = std::clamp<std::int64_t>(all_tiles / least_part, 1, ceil_div(2 * enough_tasks, p.groups));
-      tiles = std::min(std::clamp<std::int64_t>(room / tile_bytes, 16, most_depth), ceil_div(all_tiles, parts));
+      parts = std::clamp<std::int64_t>(all_tiles / min_part, 1, ceil_div(2 * enough_tasks, p.groups));
+      tiles = std::min(std::clamp<std::int64_t>(room / tile_bytes, 16, max_depth), ceil_div(all_tiles, parts));
       part_tiles = round_up(ceil_div(all_tiles, parts), tiles);
       parts = ceil_div(all_tiles, part_tiles);
     } else {
-      tiles = even_step(all_tiles, std::clamp<std::int64_t>(shared_bytes / tile_bytes, 16, most_depth), 1);
+      tiles = even_step(all_tiles, std::clamp<std::int64_t>(shared_bytes / tile_bytes, 16, max_depth), 1);
     }
     v_position = odd_lines<T>(tiles * v_row);
     m_position = odd_lines<T>(tiles * m_row);

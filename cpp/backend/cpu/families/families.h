@@ -1,5 +1,5 @@
 // Families of kernels. Each file of this folder is compiled once per ISA, where CMake defines
-// FASTCNN_ISA_NAMESPACE (avx2) and FASTCNN_VEC_HEADER ("cpu/isa/vec_avx2.h"), and fills in its part of
+// FASTCNN_ISA_NAMESPACE (avx2) and FASTCNN_VEC_HEADER ("backend/cpu/isa/vec_avx2.h"), and fills in its part of
 // that ISA's table.
 #pragma once
 

@@ -14,7 +14,7 @@ constexpr WinogradKernels<typename V::T> winograd_kernels() {
       .output = generic::winograd_output<V, alpha, M>,
       .input_gradient = generic::winograd_input_gradient<V, alpha, M>,
       .weights = generic::winograd_weights<V, alpha, R>,
-      .weights_turned = generic::winograd_weights_to_inputs<V, alpha, R, true>,
+      .weights_rotated = generic::winograd_weights_to_inputs<V, alpha, R, true>,
       .weights_transposed = generic::winograd_weights_to_inputs<V, alpha, R, false>,
       .weight_gradient = generic::winograd_weight_gradient<V, alpha, R>,
       .multiply = generic::winograd_multiply<V>,

@@ -45,8 +45,8 @@ inline void sum_distances(const Columns& columns, const typename V::T* x, int64_
 // In one pass, a block of rows after the other, by their distances from the mean of those before (Youngs and Cramer
 // 1971, by blocks): nothing cancels, however far from 0 the mean is. The first block takes the mean of its first rows.
 template <class V>
-void moments(const typename V::T* x, int64_t stride, int64_t rows, int64_t cols, typename V::T* mean,
-             typename V::T* m2) {
+void statistics(const typename V::T* x, int64_t stride, int64_t rows, int64_t cols, typename V::T* mean,
+                typename V::T* m2) {
   using T = typename V::T;
   constexpr int64_t first_rows = 16;
   for_column_blocks<V>(cols, [&](auto columns, int64_t j) {

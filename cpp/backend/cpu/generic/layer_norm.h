@@ -32,7 +32,7 @@ inline double sum_terms(int64_t n, F term) {
 }
 
 template <class V>
-void row_moments(const typename V::T* x, int64_t n, typename V::T* mean, typename V::T* variance) {
+void row_statistics(const typename V::T* x, int64_t n, typename V::T* mean, typename V::T* variance) {
   using T = typename V::T;
   const auto count = static_cast<double>(n);
   *mean = static_cast<T>(sum_terms<V>(n, [x](int64_t i, int64_t left) { return load_upto<V>(x + i, left); }) / count);

@@ -90,7 +90,7 @@ inline void pool_winners(const Pooling& p, const typename V::T* x, int64_t pixel
                          typename V::T* y, Index* index) {
   using T = typename V::T;
   using Lanes = Taps<V, Index>;
-  const int64_t channels = p.channels, tap_row = most_pixels_of_window(p.w);
+  const int64_t channels = p.channels, tap_row = max_pixels_of_window(p.w);
   for_windows<V>(p, x, pixel_begin, pixel_end, [&](const PoolWindow& window, const T* first, int64_t pixel) {
     const int64_t window_h = window.rows.end - window.rows.begin, window_w = window.cols.end - window.cols.begin;
     cover_column_blocks<V>(channels, [&](auto columns, int64_t c) {
@@ -157,7 +157,7 @@ inline void with_cover(const Pooling& p, F body) {
 template <class V, class F>
 inline void scatter_gradient(const Pooling& p, int64_t row_begin, int64_t row_end, typename V::T* dx, F sender) {
   using T = typename V::T;
-  const int64_t x_row = p.w.in * p.channels, tap_row = most_pixels_of_window(p.w);
+  const int64_t x_row = p.w.in * p.channels, tap_row = max_pixels_of_window(p.w);
   with_cover<V>(p, [&](auto one_each) {
     if constexpr (!one_each.value) zero_run<V>(dx + row_begin * x_row, (row_end - row_begin) * x_row);
     int64_t oh = windows_of_pixel(p.h, row_begin, {0, 0}).begin;

@@ -14,7 +14,7 @@ namespace fastcnn::generic {
 template <class V, class Columns, class F>
 inline void for_positive_taps(const Pooling& p, const PoolWindow& window, Columns columns, const typename V::T* first,
                               F take) {
-  const int64_t tap_row = most_pixels_of_window(p.w);
+  const int64_t tap_row = max_pixels_of_window(p.w);
   for (int64_t h = 0; h < window.rows.end - window.rows.begin; ++h, first += p.w.in * p.channels) {
     const typename V::T* tap = first;
     for (int64_t w = 0; w < window.cols.end - window.cols.begin; ++w, tap += p.channels)

@@ -1,6 +1,6 @@
 // A SIMD vector by the compiler's vector extensions. `Tag` is the ISA's own type: it makes every
 // template instantiated over Vec a symbol of that ISA alone, so nothing compiled for a newer CPU can
-// be picked by the linker for an older one. For that reason: in cpu/generic/ everything is a template
+// be picked by the linker for an older one. For that reason: in backend/cpu/generic/ everything is a template
 // over Vec, and only C headers are included.
 #pragma once
 

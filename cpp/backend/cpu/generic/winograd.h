@@ -31,8 +31,8 @@ void winograd_tiles(const WinogradTiles& g, const typename V::T* x, int64_t pixe
                     int64_t begin, int64_t end, const WinogradMatrix<typename V::T>& out) {
   using T = typename V::T;
   constexpr int window = F::in;
-  constexpr int64_t most_channels = 16 * V::size;
-  const T zeros[most_channels] = {};
+  constexpr int64_t max_channels = 16 * V::size;
+  const T zeros[max_channels] = {};
   const int64_t position_stride = out.position_stride;
   TileCursor<V> at(g, g.first + begin);
   for (int64_t tile = begin; tile < end; ++tile, at.advance(g)) {
@@ -40,7 +40,7 @@ void winograd_tiles(const WinogradTiles& g, const typename V::T* x, int64_t pixe
     const int64_t w = at.col * Step - g.pad_w;
     const int64_t corner = ((at.image * g.h + h) * g.w + w) * pixel_stride;
     T* to = out.data + tile / out.rows * out.panel_stride + tile % out.rows * V::size;
-    for (int64_t first = 0; first < channels; first += most_channels) {
+    for (int64_t first = 0; first < channels; first += max_channels) {
       const T* pixel[window][window];
       if (h >= 0 && h + window <= g.h && w >= 0 && w + window <= g.w) {
         const T* row = x + corner + first;
@@ -56,7 +56,7 @@ void winograd_tiles(const WinogradTiles& g, const typename V::T* x, int64_t pixe
           }
         }
       }
-      const int64_t count = channels - first < most_channels ? channels - first : most_channels;
+      const int64_t count = channels - first < max_channels ? channels - first : max_channels;
       const auto transform = [&](int64_t c, auto load) {
         T* next = to + (first + c) * out.rows;
         winograd_transform<V>(

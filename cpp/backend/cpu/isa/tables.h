@@ -1,4 +1,4 @@
-// What cpu/families/ defines for each ISA; which of them exist in a build is CMake's FASTCNN_ISAS.
+// What backend/cpu/families/ defines for each ISA; which of them exist in a build is CMake's FASTCNN_ISAS.
 #pragma once
 
 #include "backend/cpu/kernels.h"

@@ -57,7 +57,7 @@ class BatchStatistics {
   void gather(std::int64_t part, const T* x, std::int64_t pixel, std::int64_t count, std::int64_t channel,
               std::int64_t channels) const {
     const std::int64_t at = part * channels_ + channel;
-    kernels<T>().moments(x + pixel * channels_ + channel, channels_, count, channels, means_ + at, squares_ + at);
+    kernels<T>().statistics(x + pixel * channels_ + channel, channels_, count, channels, means_ + at, squares_ + at);
     if (channel == 0) counts_[part] = count;
   }
 

@@ -40,8 +40,8 @@ struct BiasGradient {
   // What one task looks at.
   std::int64_t block_pixels() const {
     constexpr std::int64_t block_elements = 1 << 14;
-    constexpr std::int64_t most_blocks = 64;
-    return std::max({std::int64_t{1}, block_elements / channels, ceil_div(pixels, most_blocks)});
+    constexpr std::int64_t max_blocks = 64;
+    return std::max({std::int64_t{1}, block_elements / channels, ceil_div(pixels, max_blocks)});
   }
   std::int64_t blocks() const { return ceil_div(pixels, block_pixels()); }
 };

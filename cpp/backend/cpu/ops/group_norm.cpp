@@ -82,7 +82,7 @@ void forward(const GroupNorm& op, const StepArgs& args) {
     b.run(
         [&](std::int64_t sample, std::int64_t block, int) {
           T* means = partial + b.partial(sample, block);
-          kernels<T>().moments(x + b.at(sample, block), b.cols, b.rows_of(block), b.cols, means, means + b.cols);
+          kernels<T>().statistics(x + b.at(sample, block), b.cols, b.rows_of(block), b.cols, means, means + b.cols);
         },
         [&](std::int64_t sample) {
           for (std::int64_t group = 0; group < b.groups; ++group) {

@@ -95,7 +95,7 @@ void normalize(const LayerNorm& op, const StepArgs& args, F find_statistics) {
 void forward(const LayerNorm& op, const StepArgs& args) {
   normalize(op, args, [eps = op.eps()]<class T>(const T* x, std::int64_t n, T* statistics) {
     T variance;
-    kernels<T>().row_moments(x, n, &statistics[0], &variance);
+    kernels<T>().row_statistics(x, n, &statistics[0], &variance);
     statistics[1] = static_cast<T>(1 / std::sqrt(static_cast<double>(variance) + eps));
   });
 }

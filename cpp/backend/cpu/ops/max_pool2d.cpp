@@ -9,7 +9,7 @@ namespace {
 // From the number of the winner within its window to its place in the image.
 template <class Index>
 void write_indices(const Pooling& p, const Index* taps, std::int64_t images, std::int64_t* y) {
-  const std::int64_t tap_row = most_pixels_of_window(p.w), windows = p.h.out * p.w.out;
+  const std::int64_t tap_row = max_pixels_of_window(p.w), windows = p.h.out * p.w.out;
   parallel_ranges(images * windows, p.channels * std::int64_t{sizeof(std::int64_t)},
                   [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t pixel = begin; pixel < end; ++pixel) {

@@ -4,14 +4,14 @@ namespace fastcnn {
 
 std::int64_t pool_band_rows(const Pooling& p) {
   constexpr std::int64_t elements = 1 << 14;  // with several windows per pixel, as many sums
-  const std::int64_t windows = most_windows_of_pixels(p.h, 1) * most_windows_of_pixels(p.w, 1);
+  const std::int64_t windows = max_windows_of_pixels(p.h, 1) * max_windows_of_pixels(p.w, 1);
   const std::int64_t row = p.w.in * p.channels * std::max<std::int64_t>(1, windows / 4);
   return std::clamp<std::int64_t>(elements / std::max<std::int64_t>(1, row), 1, p.h.in);
 }
 
 ScratchSize pool_scratch(const Pooling& p, const Activation& f, DType dtype) {
   if (f.kind == Activation::Kind::identity) return {};
-  const std::int64_t rows = most_windows_of_pixels(p.h, pool_band_rows(p));
+  const std::int64_t rows = max_windows_of_pixels(p.h, pool_band_rows(p));
   return {.per_thread = static_cast<std::size_t>(rows * p.w.out * p.channels) * size_of(dtype)};
 }
 

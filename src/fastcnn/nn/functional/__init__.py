@@ -5,29 +5,7 @@ orders are PyTorch's where it has the function. `fastcnn.ops` has the formulas, 
 functions.
 """
 
-from fastcnn.nn.functional.convolution import (
-    conv2d,
-    conv_transpose2d,
-    gather_channels,
-    locally_connected2d,
-    untied_bias,
-)
-from fastcnn.nn.functional.images import (
-    convnet_resize,
-    crop,
-    interpolate,
-    pad,
-    rgb_to_lab,
-    rgb_to_yuv,
-)
-from fastcnn.nn.functional.layers import dropout, linear
-from fastcnn.nn.functional.losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    mse_loss,
-)
-from fastcnn.nn.functional.neurons import (
+from fastcnn.nn.functional.activations import (
     abs_tanh,
     absolute,
     affine,
@@ -52,6 +30,28 @@ from fastcnn.nn.functional.neurons import (
     sqrt,
     square,
     tanh,
+)
+from fastcnn.nn.functional.convolution import (
+    conv2d,
+    conv_transpose2d,
+    gather_channels,
+    locally_connected2d,
+    untied_bias,
+)
+from fastcnn.nn.functional.images import (
+    convnet_resize,
+    crop,
+    interpolate,
+    pad,
+    rgb_to_lab,
+    rgb_to_yuv,
+)
+from fastcnn.nn.functional.layers import dropout, linear
+from fastcnn.nn.functional.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    mse_loss,
 )
 from fastcnn.nn.functional.normalization import (
     batch_norm,

@@ -7,7 +7,7 @@ from typing import Any
 from fastcnn._core import make_op
 from fastcnn.engine.tensor import apply
 from fastcnn.nn.functional._inputs import stream_of
-from fastcnn.nn.functional.neurons import affine
+from fastcnn.nn.functional.activations import affine
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:

@@ -15,7 +15,7 @@ POSITIVE = np.abs(X) + 0.05
 normal_below = np.vectorize(lambda x: 0.5 * math.erfc(-x / math.sqrt(2)))
 
 # name: (arguments, formula, module)
-NEURONS = {
+ACTIVATIONS = {
     "leaky_relu": ((0.2,), lambda x: np.where(x > 0, x, 0.2 * x), nn.LeakyReLU(0.2)),
     "bounded_relu": ((1.5,), lambda x: np.clip(x, 0, 1.5), nn.BoundedReLU(1.5)),
     "double_relu": ((0.7,), lambda x: x - 0.7 * np.tanh(x / 0.7), nn.DoubleReLU(0.7)),
@@ -37,9 +37,9 @@ def argument(name):
     return POSITIVE if name in ("sqrt", "log") else X
 
 
-@pytest.mark.parametrize("name", NEURONS)
-def test_neurons_match_their_formulas(name):
-    arguments, formula, module = NEURONS[name]
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_match_their_formulas(name):
+    arguments, formula, module = ACTIVATIONS[name]
     x = argument(name)
     forward, backward = getattr(ops, name), getattr(ops, name + "_backward")
     np.testing.assert_allclose(forward(x, *arguments), formula(x), rtol=1e-12, atol=1e-14)
@@ -62,7 +62,7 @@ TORCH = {
 
 
 @pytest.mark.parametrize("name", [*TORCH, "GELU tanh"])
-def test_neurons_and_their_gradients_match_torch(name):
+def test_activations_and_their_gradients_match_torch(name):
     torch = pytest.importorskip("torch")
     options = {"approximate": "tanh"} if name == "GELU tanh" else {}
     arguments = TORCH.get(name, ())
@@ -160,9 +160,9 @@ def test_dropout_can_scale_at_inference():
         nn.Dropout(0.5, "test")
 
 
-def test_neurons_behind_a_convolution_compute_the_same_as_alone():
+def test_activations_behind_a_convolution_compute_the_same_as_alone():
     x = np.random.default_rng(4).standard_normal((2, 3, 9, 8)).astype("f4")
-    for module in (*(m for _, _, m in NEURONS.values()), nn.PReLU(5)):
+    for module in (*(m for _, _, m in ACTIVATIONS.values()), nn.PReLU(5)):
         model = nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), nn.Abs(), module)
         norm = nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), module)
         direct = nn.Sequential(nn.Conv2d(3, 5, 3, padding=1), module)
